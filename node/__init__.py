@@ -1,0 +1,1 @@
+"""The Spacemesh node and every library the front ends share."""

@@ -1,0 +1,1 @@
+"""Codec, hashes, exact numbers, errors: what everything else stands on."""

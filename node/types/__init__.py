@@ -1,0 +1,1 @@
+"""The nouns of the protocol: frozen records and their wire layouts."""
