@@ -20,7 +20,7 @@ class Case:
 
 
 Check: TypeAlias = Callable[[Path], Iterable[Case]]
-"""Takes the folder that holds the family's files; yields one case per compared thing."""
+"""Takes the folder of all vectors; yields one case per compared thing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The protocol: one package for each component."""

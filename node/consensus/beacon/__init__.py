@@ -1,0 +1,1 @@
+"""Agreement on an epoch's randomness."""

@@ -1,0 +1,1 @@
+"""Agreement on a layer's proposals, by rounds of gradecast."""

@@ -1,0 +1,1 @@
+"""Proofs that an identity broke the protocol."""

@@ -1,0 +1,1 @@
+"""Proposals and the ballots in them: checks, eligibility, the pool hare draws from."""

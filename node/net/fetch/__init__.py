@@ -1,0 +1,1 @@
+"""Fetching objects by hash from peers, and answering such requests."""
