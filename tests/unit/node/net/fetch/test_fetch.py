@@ -1,0 +1,209 @@
+"""Fetching by hash: sharing, batching, retries, failures."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from node.base import scale
+from node.base.errors import DecodeError, IgnoreError, RejectError, UnavailableError
+from node.base.hashing import hash32
+from node.net.fetch.client import Fetcher, FetchError
+from node.net.fetch.planner import FetchPlanner
+from node.net.fetch.server import FetchServer
+from node.net.fetch.wire import Hint, RequestBatch, RequestMessage, ResponseBatch
+from node.net.memory import MemoryNetwork
+from node.net.ports import PeerID
+from node.types.ids import Hash32
+
+
+def key(number: int) -> Hash32:
+    return Hash32(hash32(number.to_bytes(4, "little")))
+
+
+def zeros(size: int) -> bytes:
+    return bytes(size)
+
+
+class World:
+    """A client and two servers with a store each."""
+
+    def __init__(self) -> None:
+        self.network = MemoryNetwork()
+        self.stores: dict[str, dict[Hash32, bytes]] = {name: {} for name in "abc"}
+        self.ends = {name: self.network.join(name) for name in "abc"}
+        self.requests: list[RequestBatch] = []
+        self.fetcher = Fetcher(
+            network=self.ends["a"],
+            planner=FetchPlanner(entropy=zeros),
+            has=lambda hint, wanted: wanted in self.stores["a"],
+            batch_timeout_s=0.0,
+        )
+        for name in "bc":
+            server = FetchServer(dict.fromkeys(Hint, self.stores[name].get))
+            server.register(self.ends[name])
+        for hint in Hint:
+            self.fetcher.register(hint, self.validate)
+
+    async def validate(self, wanted: Hash32, peer: PeerID, data: bytes) -> None:
+        if data == b"bad":
+            raise RejectError("bad object")
+        if data == b"late":
+            raise IgnoreError("late object")
+        self.stores["a"][wanted] = data
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(t) for t in (self.network.run(), self.fetcher.run())]
+            await asyncio.sleep(0)
+            yield
+            for task in running:
+                task.cancel()
+
+
+async def test_objects_come_once_however_many_wait() -> None:
+    world = World()
+    for number in range(25):
+        world.stores["b"][key(number)] = b"x"
+    async with world.running(), asyncio.TaskGroup() as tasks:
+        for _ in range(2):
+            tasks.create_task(world.fetcher.fetch(Hint.ATX, [key(n) for n in range(25)]))
+    assert len(world.stores["a"]) == 25
+
+
+async def test_what_is_stored_is_not_asked_for() -> None:
+    world = World()
+    world.stores["a"][key(1)] = b"x"
+    await world.fetcher.fetch(Hint.ATX, [key(1), key(1)])
+    assert world.fetcher.planner.unsent == 0
+
+
+async def test_short_ids_are_padded_and_active_sets_go_alone() -> None:
+    world = World()
+    short = bytes(range(20))
+    world.stores["b"][Hash32(short + bytes(12))] = b"ballot"
+    world.stores["b"][key(2)] = world.stores["b"][key(3)] = b"set"
+    async with world.running():
+        await world.fetcher.fetch(Hint.BALLOT, [short])
+        await world.fetcher.fetch(Hint.ACTIVE_SET, [key(2), key(3)])
+    assert len(world.stores["a"]) == 3
+
+
+async def test_known_holders_are_asked_first() -> None:
+    world = World()
+    world.stores["c"][key(1)] = b"x"
+    world.fetcher.register_holder(PeerID("c"), [key(1)])
+    world.fetcher.register_holder(PeerID("a"), [key(1)])
+    async with world.running():
+        await world.fetcher.fetch(Hint.TX, [key(1)])
+    assert world.stores["a"] == {key(1): b"x"}
+
+
+async def test_invalid_objects_drop_their_peer_and_say_so() -> None:
+    world = World()
+    world.stores["b"].update({key(1): b"bad", key(2): b"late"})
+    async with world.running():
+        with pytest.raises(FetchError, match="2 objects") as caught:
+            await world.fetcher.fetch(Hint.ATX, [key(1), key(2)])
+        assert world.ends["a"].best(5) == (PeerID("c"),)
+    assert caught.value.is_ignorable
+    assert set(caught.value.failures) == {key(1), key(2)}
+
+
+async def test_without_peers_the_wait_ends() -> None:
+    world = World()
+    world.ends["a"].drop(PeerID("b"), "")
+    world.ends["a"].drop(PeerID("c"), "")
+    async with world.running():
+        with pytest.raises(FetchError, match="no peers") as caught:
+            await world.fetcher.fetch(Hint.ATX, [key(1)])
+    assert not caught.value.is_ignorable
+    assert FetchError({key(1): FetchError({key(2): DecodeError("x")})}).is_ignorable
+
+
+async def test_missing_objects_are_asked_for_again_until_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("node.net.fetch.planner.MAX_RETRIES", 2)
+    world = World()
+    async with world.running():
+        with pytest.raises(FetchError, match="max retries"):
+            await world.fetcher.fetch(Hint.ATX, [key(1)])
+
+
+async def test_an_object_that_comes_by_gossip_meanwhile_is_enough() -> None:
+    world = World()
+    async with world.running(), asyncio.TaskGroup() as tasks:
+        tasks.create_task(world.fetcher.fetch(Hint.ATX, [key(1)]))
+        await asyncio.sleep(0)
+        world.stores["a"][key(1)] = b"x"
+    assert world.fetcher.planner.unsent == 0
+
+
+async def test_answers_to_another_question_are_refused() -> None:
+    async def answer(peer: PeerID, data: bytes) -> bytes:
+        return scale.encode(ResponseBatch(id=Hash32.zero(), responses=()))
+
+    world = World()
+    for name in "bc":
+        world.ends[name].serve("hs/1", answer)
+    async with world.running():
+        with pytest.raises(FetchError, match="mismatched"):
+            await world.fetcher.fetch(Hint.ATX, [key(1)])
+
+
+async def test_a_cancelled_wait_leaves_the_question_open() -> None:
+    world = World()
+    world.stores["b"][key(1)] = b"bad"
+    async with world.running():
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await world.fetcher.fetch(Hint.ATX, [key(1)])
+        for _ in range(50):
+            await asyncio.sleep(0)
+    assert world.stores["a"] == {}
+
+
+async def test_the_server_refuses_what_it_cannot_answer() -> None:
+    server = FetchServer({Hint.ATX: {key(1): b""}.get})
+    ask = RequestBatch(id=key(9), requests=(RequestMessage(hint="ATXDB", hash=key(1)),))
+    answer = scale.decode(ResponseBatch, await server.on_hashes(PeerID("p"), scale.encode(ask)))
+    assert answer == ResponseBatch(id=key(9), responses=())
+    with pytest.raises(Exception, match="expected one active set"):
+        await server.on_active_set(PeerID("p"), scale.encode(ask))
+    other = RequestBatch(id=key(9), requests=(RequestMessage(hint="nope", hash=key(1)),))
+    with pytest.raises(Exception, match="blob store not found nope"):
+        await server.on_hashes(PeerID("p"), scale.encode(other))
+    with pytest.raises(DecodeError):
+        await server.on_hashes(PeerID("p"), b"\x01")
+
+
+def test_planning_without_peers_keeps_what_is_wanted() -> None:
+    planner = FetchPlanner(entropy=zeros)
+    planner.want(Hint.ATX, key(1))
+    assert planner.plan(()) == ()
+    assert planner.unsent == 1
+    assert planner.on_missing(key(2)) is False
+
+
+def test_a_batch_is_named_by_its_requests() -> None:
+    planner = FetchPlanner(entropy=zeros)
+    planner.want(Hint.ATX, Hash32(hash32(b"\x01")))
+    (batch,) = planner.plan(("p",))
+    expected = "39132f3d0e365f867dceb463af90559f2af97193affe6a77d43b529633abb0d2"
+    assert batch.message().id.hex() == expected
+
+
+async def test_a_peer_that_cannot_be_asked_fails_its_batch() -> None:
+    world = World()
+
+    async def refuse(peer: PeerID, data: bytes) -> bytes:
+        raise UnavailableError("busy")
+
+    for name in "bc":
+        world.ends[name].serve("hs/1", refuse)
+    async with world.running():
+        with pytest.raises(FetchError, match="busy"):
+            await world.fetcher.fetch(Hint.ATX, [key(1)])
