@@ -57,7 +57,7 @@ def decode_address(text: str, prefix: str) -> bytes:
     data = _regroup(groups, 5, 8)
     if len(data) != ADDRESS_BYTES + 1:
         raise UsageError(
-            f"expected {ADDRESS_BYTES} bytes, got {len(data)}: wrong address length",
+            f"expected {ADDRESS_BYTES} bytes, got {len(groups)}: wrong address length",
             code="smesh.address.length",
             hint="an account address has 39 characters and a checksum after its prefix",
         )

@@ -95,10 +95,7 @@ def divide_magnitudes(dividend: int, divisor: int) -> int:
     shift = FRACTION_BITS
     if rest >> WORD_BITS:
         shift = min(shift, MAGNITUDE_BITS - rest.bit_length())
-    shifted_divisor = divisor >> (FRACTION_BITS - shift)
-    if not shifted_divisor:
-        raise FixedOverflowError("division by zero")
-    part = _quotient(rest << shift, shifted_divisor)[0]
+    part = _quotient(rest << shift, divisor >> (FRACTION_BITS - shift))[0]
     return check_magnitude((whole << FRACTION_BITS) + part)
 
 
