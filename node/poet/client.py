@@ -1,0 +1,138 @@
+"""What a smesher calls: a PoET, wherever it runs.
+
+:class:`PoetClient` is the port; :class:`LocalPoetClient` reaches a server in this process.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from node.crypto.domains import Domain
+from node.crypto.ed25519 import Signer
+from node.poet.registration import (
+    Certificate,
+    PowParams,
+    SubmitRequest,
+    find_pow_nonce,
+)
+from node.poet.server import PoetInfo, PoetServer, RoundProof, SubmitReceipt
+from node.poet.tree import compute_statement, members_of_round
+from node.types.ids import EdSignature, Hash32
+from node.types.poet import PoetProofMessage
+
+
+class PoetClient(Protocol):
+    """One PoET, as a smesher sees it."""
+
+    @property
+    def address(self) -> str:
+        """What the configuration and the journal call it."""
+
+    async def info(self) -> PoetInfo:
+        """Return phase shift, cycle gap, key and certifier.
+
+        Raises:
+            UnavailableError: it does not answer.
+        """
+
+    async def pow_params(self) -> PowParams:
+        """Return what a proof of work must satisfy.
+
+        Raises:
+            UnavailableError: it does not answer.
+        """
+
+    async def submit(self, request: SubmitRequest) -> SubmitReceipt:
+        """Register for the open round.
+
+        Raises:
+            RegistrationError: it does not take the submission.
+            UnavailableError: it does not answer.
+        """
+
+    async def proof(self, round_id: str) -> RoundProof:
+        """Return the proof of a round.
+
+        Raises:
+            NotFoundError: there is none, or none yet.
+            UnavailableError: it does not answer.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPoetClient:
+    """A server in this process."""
+
+    server: PoetServer
+    address: str = "in-process"
+
+    async def info(self) -> PoetInfo:
+        """See PoetClient."""
+        return self.server.info()
+
+    async def pow_params(self) -> PowParams:
+        """See PoetClient."""
+        return self.server.pow_params()
+
+    async def submit(self, request: SubmitRequest) -> SubmitReceipt:
+        """See PoetClient."""
+        return await self.server.submit(request)
+
+    async def proof(self, round_id: str) -> RoundProof:
+        """See PoetClient."""
+        return self.server.proof(round_id)
+
+
+async def register(
+    client: PoetClient,
+    signer: Signer,
+    challenge: bytes,
+    *,
+    deadline_ns: int | None = None,
+    certificate: Certificate | None = None,
+) -> SubmitReceipt:
+    """Sign a challenge and register it, by certificate or else by proof of work.
+
+    The search for the proof of work blocks: 2^difficulty digests of 0.4 ms.
+
+    Args:
+        client: where.
+        signer: who.
+        challenge: hash of the NIPoST challenge.
+        deadline_ns: latest end of the round that is of use, ns unix.
+        certificate: from the certifier that ``info`` names, if there is one.
+
+    Raises:
+        RegistrationError: refused; UNAUTHENTICATED means the certificate is of no use.
+        UnavailableError: the PoET does not answer.
+    """
+    params, nonce = PowParams(difficulty=0, challenge=b""), 0
+    if certificate is None:
+        params = await client.pow_params()
+        nonce = find_pow_nonce(params, signer.smesher_id, challenge)
+    return await client.submit(
+        SubmitRequest(
+            challenge=challenge,
+            pubkey=signer.smesher_id,
+            signature=signer.sign(Domain.POET, challenge),
+            prefix=signer.genesis_id + bytes([Domain.POET]),
+            nonce=nonce,
+            pow_params=params,
+            deadline_ns=deadline_ns,
+            certificate=certificate,
+        )
+    )
+
+
+def make_proof_message(answer: RoundProof, round_id: str) -> PoetProofMessage:
+    """Return a round's proof as nodes store and exchange it.
+
+    The statement is rebuilt from the members, and with it the proof has to verify.
+    Nobody signs it: the signature is zero.
+    """
+    return PoetProofMessage(
+        proof=answer.proof,
+        poet_service_id=bytes(answer.service_pubkey),
+        round_id=round_id,
+        statement=Hash32(compute_statement(members_of_round(answer.members)).ljust(32, b"\0")),
+        signature=EdSignature.zero(),
+    )
