@@ -34,6 +34,10 @@ FIRST_CHARACTER: Final = 33
 LAST_CHARACTER: Final = 126
 
 
+WRONG_NETWORK: Final = "smesh.address.network"
+"""Code of the error for an address of another network."""
+
+
 def encode_address(prefix: str, address: bytes) -> str:
     """Return the text of a 24-byte address under a network's prefix, such as ``sm``.
 
@@ -64,7 +68,7 @@ def decode_address(text: str, prefix: str) -> bytes:
     if found_prefix != prefix:
         raise UsageError(
             f"wrong network id: expected `{prefix}`, got `{found_prefix}`: unsupported network",
-            code="smesh.address.network",
+            code=WRONG_NETWORK,
             hint=f"addresses of this network begin with {prefix}1; this one is of another",
         )
     for byte in data[:RESERVED_BYTES]:

@@ -52,9 +52,11 @@ MAX_PARAMETER: Final = 1 << 30
 MAX_FACTORIAL_ARGUMENT: Final = 8
 """Below it the logarithm of the gamma function is that of a factorial."""
 
-MAX_EXPONENT: Final = 128
+MAX_EXPONENT: Final = 88
+"""The exponential of this or more overflows."""
+
 MIN_EXPONENT: Final = -38
-"""The exponential of anything below rounds to zero."""
+"""The exponential of anything below is taken for zero."""
 
 STIRLING: Final = (
     0x6B3F8E4325F5A4,
@@ -214,7 +216,7 @@ def exponential(exponent: int) -> int:
     """Return the word for e to a word.
 
     Raises:
-        FixedOverflowError: the exponent is 128 or more, or the result overflows.
+        FixedOverflowError: the result overflows.
     """
     magnitude, negative = exponent & MAGNITUDE, exponent > SIGN
     whole = magnitude >> FRACTION_BITS

@@ -3,8 +3,8 @@
 A value is a signed ``int`` scaled by ``ONE``; its magnitude has at most 127 bits.  Sums
 and differences are plain ``+`` and ``-``.  Products are truncated towards zero.
 Quotients are too, save for a defect of the reference that is part of consensus: an exact
-quotient by a divisor of 256 or more may come out one unit too small (256 / 256 is just
-below 1), so division is never plain ``//``.
+quotient by a divisor of 256 or more comes out one unit too small (256 / 256 is just below
+1), so division is never plain ``//``.
 
 ``node.base.binomial`` builds the binomial distribution of the eligibility oracle on these.
 
@@ -115,13 +115,10 @@ def _quotient(dividend: int, divisor: int) -> tuple[int, int]:
 
     For a divisor of more than 64 bits the reference guesses the quotient from the divisor's
     leading 64 bits, takes one off, and corrects a remainder that is *greater* than the
-    divisor.  A remainder equal to it, which an exact division leaves, stays.
+    divisor.  With a dividend of at most 127 bits the guess is never too small, so an exact
+    division always leaves a remainder equal to the divisor, and that stays.
     """
     quotient, remainder = divmod(dividend, divisor)
-    if remainder or not quotient or divisor >> WORD_BITS == 0:
-        return quotient, remainder
-    lead = 2 * WORD_BITS - divisor.bit_length()
-    leading_bits = divisor << lead >> WORD_BITS
-    if dividend // leading_bits >> (WORD_BITS - lead) == quotient:
+    if quotient and not remainder and divisor >> WORD_BITS:
         return quotient - 1, divisor
-    return quotient, 0
+    return quotient, remainder

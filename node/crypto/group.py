@@ -48,10 +48,9 @@ ROOT_EXPONENT: Final = mpz((FIELD - 5) // 8)
 
 def _even_root(value: int) -> int:
     """Return the even square root of a constant that has one."""
-    root = powmod(value, (FIELD + 3) // 8, FIELD)
-    if (root * root - value) % FIELD:
-        root = mpz(root * ROOT_OF_MINUS_ONE % FIELD)
-    return FIELD - root if root & 1 else root
+    guess = powmod(value, (FIELD + 3) // 8, FIELD)
+    roots = (guess * factor % FIELD for factor in (1, -1, ROOT_OF_MINUS_ONE, -ROOT_OF_MINUS_ONE))
+    return next(root for root in roots if not (root * root - value) % FIELD and not root & 1)
 
 
 EDWARDS_FACTOR: Final = _even_root(-486664)
