@@ -16,6 +16,7 @@ from typing import BinaryIO, Final, Self
 from node.base.errors import StoreError
 from node.poet.tree import NODE_SIZE
 from node.poet.work import Engine, Frontier
+from node.runtime.files import sync_folder
 
 LOWEST_KEPT: Final = 5
 """Below this layer files would be larger than they are useful: 32 leaves take 0.5 ms."""
@@ -79,7 +80,7 @@ class LayerFiles:
             file.flush()
             os.fsync(file.fileno())
         self._changed.clear()
-        sync_directory(self._directory)
+        sync_folder(self._directory)
 
     def find_node(self, height: int, index: int) -> bytes | None:
         """Return a kept node; see NodeSource."""
@@ -132,12 +133,3 @@ class SparseLayers:
                     frontier.park(height, node)
             self._subtrees[number] = self._engine.extend(frontier, count, 0)
         return self._subtrees[number]
-
-
-def sync_directory(directory: Path) -> None:
-    """Have the names of new and renamed files on disk before this returns."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,7 +12,6 @@ as without it.  A finished round's proof is read from its file, never made twice
 Source: spacemeshos/poet, prover; PoET digest sections 8 and 12.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from filelock import FileLock, Timeout
 from node.base import scale
 from node.base.errors import DecodeError, PreconditionError, SpacemeshError, StoreError
 from node.base.scale import U8, U64, Limit
-from node.poet.layer_files import LayerFiles, SparseLayers, choose_keep_from, sync_directory
+from node.poet.layer_files import LayerFiles, SparseLayers, choose_keep_from
 from node.poet.tree import NODE_SIZE, MerkleTree
 from node.poet.work import (
     MAX_HEIGHT,
@@ -33,6 +32,7 @@ from node.poet.work import (
     inner_hash,
     select_leaves,
 )
+from node.runtime.files import make_folder, write_atomic
 from node.types.poet import PoetMerkleProof, PoetNode, PoetProof
 
 VERSION: Final = 1
@@ -160,7 +160,7 @@ class _Work:
             leaf_count=leaf_count,
             parked=parked,
         )
-        _write_file(self.task.directory / CHECKPOINT_FILE, scale.encode(checkpoint))
+        write_atomic(self.task.directory / CHECKPOINT_FILE, scale.encode(checkpoint))
 
     def open(self, engine: Engine) -> PoetProof:
         """Make the proof of the tree as it is."""
@@ -205,7 +205,7 @@ def run_work(
         PreconditionError: another process works in the folder.
         StoreError: the folder is damaged or belongs to another statement.
     """
-    task.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(task.directory)
     try:
         with FileLock(task.directory / LOCK_FILE, timeout=LOCK_WAIT_S):
             proof = find_proof(task.directory)
@@ -223,7 +223,7 @@ def run_work(
                 work = _Work(task, frontier, files)
                 _work_until_end(work, engine, now_ns, is_stopped, report)
                 proof = work.open(engine)
-            _write_file(task.directory / PROOF_FILE, scale.encode(proof))
+            write_atomic(task.directory / PROOF_FILE, scale.encode(proof))
             return proof
     except Timeout as error:
         raise PreconditionError(
@@ -303,14 +303,3 @@ def _frontier_of(checkpoint: Checkpoint) -> Frontier:
 
 def _find_file(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    """Replace a file so that a crash leaves the old one or the new one, whole."""
-    scratch = path.with_suffix(".new")
-    with scratch.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
-    sync_directory(path.parent)

@@ -29,6 +29,7 @@ from node.base import scale
 from node.base.errors import DecodeError, StoreError
 from node.base.scale import U8, Limit
 from node.poet.round import Phase, RoundStatus
+from node.runtime.files import make_folder
 from node.types.poet import PoetProof
 
 VERSION: Final = b"\x01"
@@ -66,7 +67,7 @@ class RoundStore:
 
     def __init__(self, path: Path) -> None:
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(path)
             self._db = plyvel.DB(str(path), create_if_missing=True)
         except (OSError, plyvel.Error) as error:
             raise StoreError(

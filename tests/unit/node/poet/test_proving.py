@@ -20,6 +20,7 @@ from node.poet.proving import (
     run_work,
 )
 from node.poet.work import ClearEngine, Frontier
+from node.runtime.files import write_atomic
 from node.types.poet import PoetProof
 from scripts.vectors.poet import prove
 
@@ -122,14 +123,13 @@ def test_checkpoints_are_written_every_five_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[int] = []
-    write_file = proving._write_file
 
     def spy(path: Path, data: bytes) -> None:
         if path.name == "checkpoint":
             written.append(scale.decode(Checkpoint, data).leaf_count)
-        write_file(path, data)
+        write_atomic(path, data)
 
-    monkeypatch.setattr(proving, "_write_file", spy)
+    monkeypatch.setattr("node.poet.proving.write_atomic", spy)
     work(tmp_path, EndAtLeaves(400), leaves_per_second=10)
 
     assert written == [64, 128, 192, 256, 320, 384, 400]
