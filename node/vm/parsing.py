@@ -1,0 +1,242 @@
+"""Raw bytes to a transaction whose price and meaning are known, and whether it is signed.
+
+What the bytes mean depends on the state in one way only: on what the principal was spawned
+as, if it was.  A transaction that cannot be parsed now may become parsable later, so
+failures are not to be remembered.
+
+The texts of the errors are those of the reference, whose API passes them on.
+
+Source: go-spacemesh, genvm/vm (Request); vm digest sections 2 and 4.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+
+from node.base import scale
+from node.base.errors import DecodeError
+from node.crypto.ed25519 import verify_signature
+from node.types.address import Address
+from node.types.transaction import LayerLimits, TransactionHeader
+from node.vm.decode_problems import compact_problem, decode_problem, fixed_problem
+from node.vm.errors import MalformedTransactionError, NotSpawnedError, TransactionError
+from node.vm.gas import Gas, data_gas
+from node.vm.genesis import principal_address
+from node.vm.registry import TEMPLATES, get_template, load_instance
+from node.vm.state import AccountReader
+from node.vm.templates.base import Call, Instance, SignatureCheck, Spawn, Template, Verify
+from node.vm.wire import MAX_TRANSACTION_SIZE, VERSION, Method, Payload
+
+T = TypeVar("T")
+
+InstanceFinder: TypeAlias = Callable[[Address], Instance | None]
+"""Returns what an account was spawned as, if it was."""
+
+SELECTOR_BITS: Final = 8
+"""Width of version and method."""
+NO_LIMITS: Final = LayerLimits(min=0, max=0)
+"""No transaction has limits yet."""
+NO_PAYLOAD: Final = Payload(nonce=0, gas_price=0)
+
+ARGUMENTS_PROBLEM: Final = "malformed tx failed to decode method arguments"
+LONG_FORM: Final = 3
+"""Bits that are set in the first byte of an integer of more than one byte."""
+
+_NOT_UTF8: Final = re.compile("[\udc80-\udcff]")
+
+
+class ParsedTransaction(NamedTuple):
+    """A transaction that can be judged and executed."""
+
+    raw: bytes
+    header: TransactionHeader
+    gas: Gas
+    call: Call
+
+    owner: Instance
+    """The principal, as what it was spawned or spawns itself: whose keys must sign."""
+
+    signatures_at: int
+    """Offset behind the arguments."""
+
+
+def parse(raw: bytes, find_instance: InstanceFinder) -> ParsedTransaction:
+    """Parse a transaction against the state.
+
+    Raises:
+        MalformedTransactionError: the bytes cannot be read.
+        NotSpawnedError: they are of an account that cannot send such a transaction yet.
+        TransactionError: they are too many, or the arguments are impossible.
+    """
+    size = len(raw)
+    if size > MAX_TRANSACTION_SIZE:
+        raise TransactionError(
+            f"overflows tx limit: tx size ({size}) > limit ({MAX_TRANSACTION_SIZE})"
+        )
+    principal, method, at = read_selector(raw)
+    owner = find_instance(principal)
+    call: Call
+    if method == Method.SPAWN:
+        template, at = read_template(raw, at)
+        sender = template if owner is None else get_template(owner.template)
+        payload, at = _read_payload_of(sender, raw, at)
+        call, at = read_spawn(template, raw, at)
+        owner, fixed_gas = _judge_spawn(call, principal, owner)
+    elif owner is None:
+        raise NotSpawnedError("account is not spawned")
+    else:
+        template = get_template(owner.template)
+        payload, at = _read_payload_of(template, raw, at)
+        call, at = read_call(template, method, raw, at)
+        fixed_gas = owner.load_gas() + owner.execution_gas(method)
+    gas = Gas(owner.base_gas(method), data_gas(size), fixed_gas)
+    header = TransactionHeader(
+        principal=principal,
+        template=template.address,
+        method=method,
+        nonce=payload.nonce,
+        layer_limits=NO_LIMITS,
+        max_gas=gas.total,
+        gas_price=payload.gas_price,
+        max_spend=owner.max_spend(call),
+    )
+    return ParsedTransaction(raw, header, gas, call, owner, at)
+
+
+def parse_transaction(raw: bytes, accounts: AccountReader) -> ParsedTransaction:
+    """Parse a transaction against the newest state, as ``parse`` does."""
+
+    def find_instance(address: Address) -> Instance | None:
+        account = accounts.find_account(address)
+        if account is None or account.template is None:
+            return None
+        return load_instance(account.template, account.state)
+
+    return parse(raw, find_instance)
+
+
+def signature_checks(
+    parsed: ParsedTransaction, genesis_id: bytes
+) -> tuple[SignatureCheck, ...] | None:
+    """Return what must verify on a network for the principal to have sent this.
+
+    None: the signatures are cut off, in disorder, or of an account that cannot sign.
+    """
+    return parsed.owner.signature_checks(genesis_id, parsed.raw, parsed.signatures_at)
+
+
+def is_signed(
+    parsed: ParsedTransaction, genesis_id: bytes, verify: Verify = verify_signature
+) -> bool:
+    """Tell whether the principal sent the transaction, and on this network."""
+    checks = signature_checks(parsed, genesis_id)
+    return checks is not None and all(verify(*check) for check in checks)
+
+
+def read_selector(raw: bytes) -> tuple[Address, int, int]:
+    """Read the version, the principal and the method; return the two and the offset behind.
+
+    Raises:
+        MalformedTransactionError: they cannot be read, or the version is not 0.
+    """
+    version, at = _read_u8(raw, 0, "version")
+    if version != VERSION:
+        raise MalformedTransactionError(f"malformed tx: unsupported version {version}")
+    principal, at = _read_address(raw, at, "principal:")
+    method, at = _read_u8(raw, at, "method selector")
+    return principal, method, at
+
+
+def read_template(raw: bytes, at: int) -> tuple[Template[Any], int]:
+    """Read the template of a spawn; return it and the offset behind.
+
+    Raises:
+        MalformedTransactionError: it cannot be read, or there is none at that address.
+    """
+    address, at = _read_address(raw, at, "template address")
+    template = TEMPLATES.get(address)
+    if template is None:
+        raise MalformedTransactionError(f"malformed tx: unknown template {_raw_text(address)}")
+    return template, at
+
+
+def read_payload(raw: bytes, at: int) -> tuple[Payload, int]:
+    """Read nonce and gas price; return them and the offset behind.
+
+    Raises:
+        MalformedTransactionError: they cannot be read.
+    """
+    return _read(Payload, raw, at, "malformed tx:")
+
+
+def read_spawn(template: Template[Any], raw: bytes, at: int) -> tuple[Spawn, int]:
+    """Read the arguments of a spawn; return what it makes and the offset behind.
+
+    Raises:
+        MalformedTransactionError: they cannot be read.
+    """
+    arguments, at = _read(template.arguments, raw, at, ARGUMENTS_PROBLEM)
+    address = principal_address(template.address, arguments)
+    return Spawn(address, template.instantiate(arguments)), at
+
+
+def read_call(template: Template[Any], method: int, raw: bytes, at: int) -> tuple[Call, int]:
+    """Read the arguments of any other method; return them and the offset behind.
+
+    Raises:
+        MalformedTransactionError: they cannot be read, or the template has no such method.
+    """
+    form = template.calls.get(method)
+    if form is None:
+        name = _raw_text(template.address)
+        raise MalformedTransactionError(f"malformed tx: unknown method {name} {method}")
+    return _read(form, raw, at, ARGUMENTS_PROBLEM)
+
+
+def _judge_spawn(call: Spawn, principal: Address, owner: Instance | None) -> tuple[Instance, int]:
+    """Return who pays for a spawn, and the gas of what it reads and writes."""
+    load_gas = 0
+    if call.address == principal:
+        owner = call.target
+    elif owner is None:
+        raise NotSpawnedError(
+            "account is not spawned: account can't spawn until it is spawned itself"
+        )
+    else:
+        load_gas = owner.load_gas()
+    call.target.check()
+    return owner, load_gas + call.target.execution_gas(Method.SPAWN)
+
+
+def _read_payload_of(sender: Template[Any], raw: bytes, at: int) -> tuple[Payload, int]:
+    return read_payload(raw, at) if sender.has_payload else (NO_PAYLOAD, at)
+
+
+def _read(form: type[T], raw: bytes, at: int, problem: str) -> tuple[T, int]:
+    try:
+        return scale.decode_prefix(form, raw, at)
+    except DecodeError:
+        text = f"{problem} {decode_problem(form, raw, at)}"
+        raise MalformedTransactionError(text) from None
+
+
+def _read_u8(raw: bytes, at: int, what: str) -> tuple[int, int]:
+    if at < len(raw) and raw[at] & LONG_FORM == 0:
+        return raw[at] >> 2, at + 1
+    problem = compact_problem(raw, at, SELECTOR_BITS)
+    if problem:
+        raise MalformedTransactionError(f"malformed tx: failed to decode {what} {problem}")
+    return scale.read_compact(raw, at, SELECTOR_BITS)
+
+
+def _read_address(raw: bytes, at: int, what: str) -> tuple[Address, int]:
+    end = at + Address.SIZE
+    if end > len(raw):
+        problem = fixed_problem(raw, at)
+        raise MalformedTransactionError(f"malformed tx failed to decode {what} {problem}")
+    return Address(raw[at:end]), end
+
+
+def _raw_text(address: Address) -> str:
+    """Return an address as the reference prints it here: its bytes, taken for text."""
+    return _NOT_UTF8.sub("\ufffd", address.decode("utf-8", "surrogateescape"))

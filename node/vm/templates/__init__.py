@@ -1,0 +1,1 @@
+"""The four templates an account can be spawned from; there are no others."""
