@@ -19,9 +19,6 @@ Source: smcli, wallet; smapp, wallet; keys digest sections 8.1 and 8.2.
 import hashlib
 import hmac
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -32,6 +29,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from node.base.errors import WalletError, WalletFormatError, WrongPasswordError
+from node.runtime.files import make_folder, write_atomic, write_new
 from node.wallet.contents import (
     Metadata,
     Wallet,
@@ -69,7 +67,6 @@ RETRY_HINT: Final = (
     "try the password again; if it is surely right, the file is damaged: "
     "restore a backup or the mnemonic"
 )
-FOLDER_MODE: Final = 0o700
 
 
 class Scheme(Enum):
@@ -246,37 +243,11 @@ def create_wallet_file(path: Path, data: bytes) -> None:
             failed (``smesh.wallet.write``).
     """
     try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         raise _write_error(path, error) from error
-    # Unlike a rename, a link does not take the place of a file.
-    _write_beside(path, data, os.link)
-
-
-def replace_wallet_file(path: Path, data: bytes) -> None:
-    """Write a sealed wallet in the place of an existing file, all or nothing, mode 0600.
-
-    Raises:
-        WalletError: writing failed, and the file is whole; code ``smesh.wallet.write``.
-    """
-    _write_beside(path, data, os.replace)
-
-
-def _write_beside(path: Path, data: bytes, publish: Callable[[str, Path], None]) -> None:
-    """Write to a temporary file in the same folder, force it to disk, then publish it."""
-    temporary = ""
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        publish(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_new(path, data)
     except FileExistsError:
         raise WalletError(
             f"{path} exists and is left as it is",
@@ -285,9 +256,18 @@ def _write_beside(path: Path, data: bytes, publish: Callable[[str, Path], None])
         ) from None
     except OSError as error:
         raise _write_error(path, error) from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+
+
+def replace_wallet_file(path: Path, data: bytes) -> None:
+    """Write a sealed wallet in the place of an existing file, all or nothing, mode 0600.
+
+    Raises:
+        WalletError: writing failed, and the file is whole; code ``smesh.wallet.write``.
+    """
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise _write_error(path, error) from error
 
 
 def _write_error(path: Path, error: OSError) -> WalletError:

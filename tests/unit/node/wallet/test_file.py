@@ -258,6 +258,15 @@ def test_a_folder_that_is_none_is_an_error(
         write(tmp_path / "file" / "w.json", SEALED)
 
 
+def test_a_new_file_that_cannot_be_written_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(WalletError, match="No space left"):
+        create_wallet_file(tmp_path / "w.json", SEALED)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_file_and_an_unreadable_one_are_errors(tmp_path: Path) -> None:
     with pytest.raises(WalletError, match="no such wallet file") as missing:
         read_wallet_file(tmp_path / "w.json")
