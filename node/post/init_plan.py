@@ -85,6 +85,7 @@ class SyncFile:
     """A file is complete: bring it to the disk before anything else happens."""
 
     file: int
+    num_labels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,39 @@ class ShortenFile:
     num_labels: int
 
 
-Output: TypeAlias = SaveMetadata | WriteLabels | SyncFile | RemoveFile | ShortenFile
+@dataclass(frozen=True, slots=True)
+class FileFound:
+    """A file's turn has come: for listeners."""
+
+    file: int
+    num_labels: int
+    """Labels it has."""
+
+    target: int
+    """Labels it gets."""
+
+    first_label: int
+    """Index of its first label."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is to be done."""
+        return self.num_labels == self.target
+
+
+@dataclass(frozen=True, slots=True)
+class NonceFound:
+    """A better VRF nonce was found: for listeners."""
+
+    file: int
+    nonce: int
+    value: bytes
+    """16 bytes."""
+
+
+Output: TypeAlias = (
+    SaveMetadata | WriteLabels | SyncFile | RemoveFile | ShortenFile | FileFound | NonceFound
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +287,7 @@ class InitPlan:
             elif isinstance(output, ShortenFile):
                 self._file_labels[output.file] = output.num_labels
         self._files = iter(range(first, last + 1))
-        self._next_file()
-        return tuple(outputs)
+        return (*outputs, *self._next_file())
 
     def next_work(self, most: int) -> Work | None:
         """Return the labels to compute next, or None when everything is done.
@@ -337,19 +369,22 @@ class InitPlan:
                     hint="ask for the number of units the data has, or allow to shrink it",
                 )
 
-    def _next_file(self) -> None:
+    def _next_file(self) -> tuple[FileFound, ...]:
         """Go to the first file that is not complete, or leave the phase."""
+        found = []
         for file in self._files:
-            written = self._file_labels.get(file, 0)
-            self.labels_written = self.layout.first_label(file) + written
-            if written < self.layout.labels_in(file):
+            first, written = self.layout.first_label(file), self._file_labels.get(file, 0)
+            found.append(FileFound(file, written, self.layout.labels_in(file), first))
+            self.labels_written = first + written
+            if not found[-1].is_complete:
                 self._phase = _Writing(file)
-                return
+                return tuple(found)
         covers_all = self._file_range() == (0, self.layout.num_files - 1)
         if self.metadata.nonce is None and covers_all:
             self._phase = _Searching(max(self.metadata.last_position or 0, self.layout.num_labels))
         else:
             self._phase = _Done()
+        return tuple(found)
 
     def _next_write(self, file: int, most: int) -> Work:
         written = self._file_labels.get(file, 0)
@@ -409,13 +444,14 @@ class InitPlan:
         if best is not None and (value is None or best[0][:LABEL_SIZE] < value):
             self.metadata = replace(self.metadata, nonce=best[1], nonce_value=best[0][:LABEL_SIZE])
             outputs.append(SaveMetadata(self.metadata))
+            outputs.append(NonceFound(file, best[1], best[0][:LABEL_SIZE]))
         written = self._file_labels.get(file, 0)
         outputs.append(WriteLabels(file, written, cut_labels(labels)))
         self._file_labels[file] = written + work.count
         self.labels_written = work.start + work.count
         if self._file_labels[file] == self.layout.labels_in(file):
-            outputs.append(SyncFile(file))
-            self._next_file()
+            outputs.append(SyncFile(file, self._file_labels[file]))
+            outputs.extend(self._next_file())
         return tuple(outputs)
 
     def _on_searched(self, search: _Searching, work: Work, labels: bytes) -> tuple[Output, ...]:

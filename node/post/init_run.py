@@ -9,34 +9,32 @@ implementation.
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar, assert_never
+from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
-from node.base.errors import DeviceError, PreconditionError, UsageError
-from node.post.engine import CPU_PROVIDER_ID, LabelSource
-from node.post.engine_host import EngineWorker
-from node.post.engine_messages import WorkerOptions
+from node.base.errors import DeviceError, PreconditionError
 from node.post.files import (
     LabelWriter,
     find_metadata,
-    is_locked,
     list_data_files,
     lock_directory,
     remove_data_file,
     shorten_data_file,
     write_metadata,
 )
-from node.post.init_options import InitOptions, SpaceStatus, compute_status
+from node.post.init_engines import InitEngines
+from node.post.init_options import InitOptions, SpaceStatus
 from node.post.init_plan import (
+    FileFound,
     InitPlan,
+    NonceFound,
     Output,
     RemoveFile,
     SaveMetadata,
     ShortenFile,
-    SpotChecks,
     SyncFile,
     Work,
     WriteLabels,
@@ -60,12 +58,6 @@ WORK_NS: Final = 1_000_000_000
 
 GROWTH: Final = 8
 """How much larger a piece of work may be than the one before."""
-
-CHEAP_CHECKS: Final = SpotChecks(every_work=True, labels=16)
-"""For a second opinion that is as fast as a processor computes labels."""
-
-COSTLY_CHECKS: Final = SpotChecks(every_work=False, labels=1)
-"""For the specification itself, which takes a second a label."""
 
 _PASSING_CODES: Final = frozenset({"smesh.device.ended", "smesh.device.driver"})
 """Failures after which trying again may help."""
@@ -99,19 +91,6 @@ class InlineRunner:
     async def run(self, call: Callable[[], T]) -> T:
         """Return what ``call`` returns."""
         return call()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitEngines:
-    """Who computes the labels, and who checks them."""
-
-    source: LabelSource
-
-    checker: LabelSource | None
-    """Another implementation; None only where the source is the specification."""
-
-    checks: SpotChecks
-    """What the checker is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,18 +128,6 @@ class InitProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpaceReport:
-    """What a data directory holds."""
-
-    status: SpaceStatus
-    metadata: SpaceMetadata | None
-    labels_written: int
-
-    missing_files: tuple[int, ...]
-    """Numbers of files that are not complete, if there is metadata."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InitResult:
     """What an initialisation has come to."""
 
@@ -174,104 +141,8 @@ class InitResult:
     """Labels computed and written in this run."""
 
 
-ProgressListener = Callable[[InitProgress], None]
-
-
-class NoProvider:
-    """The source where no provider was chosen: a complete space opens without one."""
-
-    async def labels(self, commitment: bytes, start: int, count: int) -> bytes:
-        """Refuse.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(
-            "no provider specified",
-            code="smesh.post.no_provider",
-            hint=f"choose one of `smcli post providers`; the processor is {CPU_PROVIDER_ID}",
-        )
-
-    async def labels_at(self, commitments: object, indices: object) -> bytes:
-        """Refuse.
-
-        Raises:
-            UsageError: always.
-        """
-        return await self.labels(b"", 0, 1)
-
-
-@asynccontextmanager
-async def open_engines(
-    provider: int | None,
-    scrypt_n: int,
-    *,
-    cache_directory: Path | None = None,
-    on_note: Callable[[str], None] | None = None,
-) -> AsyncIterator[InitEngines]:
-    """Open a provider by its number, and who checks it.
-
-    A GPU is checked by the processor, the processor by the specification.  All of them
-    are processes that start when they are needed and end when they are idle.
-
-    Args:
-        provider: number of a provider; None for none.
-        scrypt_n: number of chunks of the label function.
-        cache_directory: where tuned kernel shapes are kept; None to keep none.
-        on_note: told what a person may want to read.
-    """
-    if provider is None:
-        yield InitEngines(source=NoProvider(), checker=None, checks=COSTLY_CHECKS)
-        return
-    cache = str(cache_directory) if cache_directory is not None else ""
-    is_processor = provider == CPU_PROVIDER_ID
-    async with AsyncExitStack() as stack:
-        source = await stack.enter_async_context(
-            EngineWorker(
-                WorkerOptions(
-                    kind="cpu" if is_processor else "opencl",
-                    provider=0 if is_processor else provider,
-                    scrypt_n=scrypt_n,
-                    cache_directory=cache,
-                ),
-                on_note=on_note,
-            )
-        )
-        checker = await stack.enter_async_context(
-            EngineWorker(
-                WorkerOptions(kind="reference" if is_processor else "cpu", scrypt_n=scrypt_n),
-                on_note=on_note,
-            )
-        )
-        checks = COSTLY_CHECKS if is_processor else CHEAP_CHECKS
-        yield InitEngines(source=source, checker=checker, checks=checks)
-
-
-def read_report(directory: Path) -> SpaceReport:
-    """Return what a data directory holds.
-
-    Raises:
-        StoreError: its metadata is damaged.
-    """
-    metadata = find_metadata(directory)
-    file_labels = {file.index: file.num_labels for file in list_data_files(directory)}
-    written = sum(file_labels.values())
-    if metadata is None:
-        status = SpaceStatus.STARTED if written else SpaceStatus.NOT_STARTED
-        missing: tuple[int, ...] = ()
-    else:
-        layout = metadata.layout
-        status = compute_status(layout, file_labels)
-        missing = tuple(
-            file
-            for file in range(layout.num_files)
-            if file_labels.get(file, 0) != layout.labels_in(file)
-        )
-    if is_locked(directory):
-        status = SpaceStatus.INITIALIZING
-    return SpaceReport(
-        status=status, metadata=metadata, labels_written=written, missing_files=missing
-    )
+ProgressListener: TypeAlias = Callable[[InitProgress], None]
+EventListener: TypeAlias = Callable[[Output], None]
 
 
 async def create_space(
@@ -314,6 +185,8 @@ async def run_init(
     engines: InitEngines,
     *,
     on_progress: ProgressListener | None = None,
+    on_event: EventListener | None = None,
+    first_work: int = FIRST_WORK,
     clock: Callable[[], int] = time.monotonic_ns,
     blocking: BlockingRunner | None = None,
     retry_delay_s: float = RETRY_DELAY_S,
@@ -325,6 +198,9 @@ async def run_init(
         options: the wanted space.
         engines: who computes and who checks; see ``open_engines``.
         on_progress: told after every piece of work, about once a second.
+        on_event: told of files, nonces and metadata, after they are on disk; the first
+            event is the metadata, when the directory is found to be that of the space.
+        first_work: labels of the first piece of work, before the speed is known.
         clock: nanoseconds, for the speed.
         blocking: where calls that wait for a disk run; threads if not given.
         retry_delay_s: seconds before a failing engine is tried again.
@@ -347,6 +223,10 @@ async def run_init(
             clock=clock,
             retry_delay_s=retry_delay_s,
         )
+        run.most = first_work
+        run.on_event = on_event
+        if on_event is not None:
+            on_event(SaveMetadata(plan.metadata))
         with closing(run):
             await run.run(on_progress or _tell_nobody)
         return InitResult(
@@ -383,6 +263,7 @@ class _Run:
         self.done = 0
         self.began_ns = clock()
         self.most = FIRST_WORK
+        self.on_event: EventListener | None = None
         self.writer: LabelWriter | None = None
 
     def close(self) -> None:
@@ -450,7 +331,7 @@ class _Run:
             case WriteLabels(file, position, labels):
                 writer = self._open(file)
                 await self.runner.run(lambda: writer.write(position, labels))
-            case SyncFile(file):
+            case SyncFile(file, _):
                 writer = self._open(file)
                 await self.runner.run(writer.sync)
                 self.close()
@@ -458,8 +339,18 @@ class _Run:
                 remove_data_file(self.directory, file)
             case ShortenFile(file, num_labels):
                 shorten_data_file(self.directory, file, num_labels)
+            case FileFound() | NonceFound():
+                # For listeners only.
+                return self._tell(output)
             case _:
                 assert_never(output)
+        if not isinstance(output, WriteLabels):
+            self._tell(output)
+        return None
+
+    def _tell(self, output: Output) -> None:
+        if self.on_event is not None:
+            self.on_event(output)
 
     def _open(self, file: int) -> LabelWriter:
         if self.writer is not None and self.writer.index != file:

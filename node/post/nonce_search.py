@@ -6,11 +6,11 @@ Source: post for Go, initialization, SearchForNonce; digest post 5.3 and 5.4.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
-from node.base.errors import NotFoundError, StoreError
+from node.base.errors import PreconditionError, StoreError
 from node.post.difficulty import compute_vrf_difficulty
 from node.post.files import (
     DataFile,
@@ -38,6 +38,23 @@ class SearchProgress:
     """Best nonce so far."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileOpened:
+    """A file is looked at now."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NonceSaved:
+    """The metadata names a better nonce now."""
+
+    metadata: SpaceMetadata
+
+
+SearchEvent: TypeAlias = FileOpened | NonceSaved
+
+
 def search_nonce(
     directory: Path,
     *,
@@ -45,6 +62,7 @@ def search_nonce(
     to_file: int | None = None,
     ignore_stored: bool = False,
     on_progress: Callable[[SearchProgress], None] | None = None,
+    on_event: Callable[[SearchEvent], None] | None = None,
 ) -> SpaceMetadata:
     """Find the smallest label in a directory and save it as the VRF nonce.
 
@@ -57,13 +75,13 @@ def search_nonce(
         ignore_stored: start over, as the reference does; else a nonce that the metadata
             names is replaced by a smaller one only.
         on_progress: told after every read.
+        on_event: told of every file and of every nonce that was saved.
 
     Returns:
         The metadata with the nonce and its value.
 
     Raises:
-        PreconditionError: the directory has no metadata.
-        NotFoundError: no label is small enough.
+        PreconditionError: the directory has no metadata, or no label is small enough.
         StoreError: a file ends in the middle of a label, or cannot be read.
     """
     metadata = read_metadata(directory)
@@ -78,7 +96,9 @@ def search_nonce(
         if from_file <= file.index and (to_file is None or file.index <= to_file)
     ]
     total, done = sum(file.num_labels for file in files), 0
+    tell = on_event or _tell_nobody
     for file in files:
+        tell(FileOpened(file.path.name))
         first = metadata.layout.first_label(file.index)
         best = None
         for position in range(0, file.num_labels, LABELS_PER_READ):
@@ -99,11 +119,18 @@ def search_nonce(
         if best is not None:
             metadata, found = best, True
             write_metadata(directory, metadata)
+            tell(NonceSaved(metadata))
     if not found:
-        raise NotFoundError(
-            "nonce", str(directory), hint="no label of these files is small enough; see `post init`"
+        raise PreconditionError(
+            "nonce not found",
+            code="smesh.post.nonce_not_found",
+            hint="no label of these files is small enough; `smcli post init` looks further",
         )
     return metadata
+
+
+def _tell_nobody(_: SearchEvent) -> None:
+    return
 
 
 def find_smallest_stored(labels: bytes, threshold: bytes) -> tuple[bytes, int] | None:
@@ -146,8 +173,7 @@ def merge_directories(target: Path, sources: Sequence[Path]) -> SpaceMetadata:
 def _check_whole(file: DataFile) -> None:
     if file.size % LABEL_SIZE:
         raise StoreError(
-            "failed to search for nonce: file appears truncated. please re-init it: "
-            f"unexpected EOF ({file.path.name})",
+            "failed to search for nonce: file appears truncated. please re-init it: unexpected EOF",
             code="smesh.post.truncated",
-            hint="`smcli post init` goes on from the last whole label",
+            hint=f"`smcli post init` completes {file.path.name} from its last whole label on",
         )
