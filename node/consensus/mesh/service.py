@@ -131,7 +131,6 @@ class Mesh:
         with self.db.batch() as batch:
             put_block(batch, block)
             put_in_block(batch, block.tx_ids, block.layer, block.id)
-        self._missing.pop(block.id, None)
         self.transactions.on_block(block.layer, block.id, block.tx_ids)
         self.bus.publish(BlockStored(layer=block.layer, block=block.id))
 
@@ -200,17 +199,14 @@ class Mesh:
             await self._wake.wait()
             self._wake.clear()
             wanted = tuple(sorted(self._missing))
-            if not wanted:
-                continue
+            layer = max(self._missing.values(), default=self.processed)
             try:
                 await self.fetcher.fetch(Hint.BLOCK, wanted)
             except SpacemeshError as error:
                 log.info("blocks_not_fetched", count=len(wanted), reason=str(error))
-            layers = sorted(set(self._missing.values()))
             for block in wanted:
                 self._missing.pop(block, None)
-            if layers:
-                self.process_layer(layers[-1])
+            self.process_layer(layer)
 
     def _want(self, blocks: Iterable[BlockID], layer: LayerID) -> None:
         self._missing.update(dict.fromkeys(blocks, layer))
