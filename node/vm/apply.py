@@ -26,6 +26,7 @@ from node.types.transaction import (
 from node.vm.context import Context
 from node.vm.errors import ExecutionError, TransactionError
 from node.vm.parsing import ParsedTransaction, is_signed, parse
+from node.vm.records import constructor
 from node.vm.rewards import compute_layer_subsidy, split_rewards
 from node.vm.state import AccountReader, Changes, compute_state_root
 from node.vm.templates import vesting
@@ -34,6 +35,12 @@ from node.vm.wire import DrainVaultArguments, SpendArguments
 
 SUCCESS: Final = ""
 """Message of a transaction that did what it asked for."""
+SUCCESS_STATUS: Final = TransactionStatus.SUCCESS
+FAILURE_STATUS: Final = TransactionStatus.FAILURE
+
+_make_transaction: Final = constructor(Transaction)
+_make_result: Final = constructor(TransactionResult)
+_make_executed: Final = constructor(TransactionWithResult)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +116,7 @@ def apply(
     for reward in paid:
         account = block.changes.load(reward.coinbase)
         account.balance = account.balance + reward.total_reward & MAX_U64
-        block.changes.touch(account)
+        block.changes.touch(account.address)
     changed = block.changes.accounts(layer)
     return Applied(
         layer=layer,
@@ -149,16 +156,16 @@ class _BlockExecution:
             header.gas_price == 0
             or account.balance < parsed.gas.intrinsic
             or self._gas_left < header.max_gas
-            or not (transaction.header is not None or self._is_signed(parsed))
+            or not (
+                transaction.header is not None
+                or is_signed(parsed, self._parameters.genesis_id, self._verify)
+            )
         ):
             self.ineffective.append(Transaction(raw=transaction.raw, header=None))
         elif account.next_nonce > header.nonce:
             self.ineffective.append(Transaction(raw=transaction.raw, header=header))
         else:
             self._execute(transaction, parsed)
-
-    def _is_signed(self, parsed: ParsedTransaction) -> bool:
-        return is_signed(parsed, self._parameters.genesis_id, self._verify)
 
     def _execute(self, transaction: Transaction, parsed: ParsedTransaction) -> None:
         context = Context(self.changes, parsed, self._layer, self._parameters.address_prefix)
@@ -171,8 +178,8 @@ class _BlockExecution:
         gas = parsed.header.max_gas
         self.fees = self.fees + context.fee & MAX_U64
         self._gas_left -= gas
-        result = TransactionResult(
-            status=TransactionStatus.FAILURE if message else TransactionStatus.SUCCESS,
+        result = _make_result(
+            status=FAILURE_STATUS if message else SUCCESS_STATUS,
             message=message,
             gas=gas,
             fee=context.fee,
@@ -180,8 +187,8 @@ class _BlockExecution:
             layer=self._layer,
             addresses=context.finish(),
         )
-        executed = Transaction(raw=transaction.raw, header=parsed.header)
-        self.results.append(TransactionWithResult(transaction=executed, result=result))
+        executed = _make_transaction(raw=transaction.raw, header=parsed.header)
+        self.results.append(_make_executed(transaction=executed, result=result))
 
 
 def _call(context: Context, parsed: ParsedTransaction) -> None:

@@ -31,7 +31,7 @@ class Context:
         self._changes = changes
         self._parsed = parsed
         self._prefix = address_prefix
-        self._touched: list[StagedAccount] = []
+        self._touched: list[Address] = []
         self.layer = layer
         self.principal = changes.load(parsed.header.principal)
         self.fee = 0
@@ -83,9 +83,9 @@ class Context:
 
     def touch(self, account: HostAccount) -> None:
         """Record that the transaction changed an account; the principal counts anyway."""
-        staged = self.load(account.address)
-        if staged is not self.principal and staged not in self._touched:
-            self._touched.append(staged)
+        address = account.address
+        if address != self.principal.address and address not in self._touched:
+            self._touched.append(address)
 
     def address_text(self, address: Address) -> str:
         """Return the text of an address on this network."""
@@ -94,7 +94,7 @@ class Context:
     def finish(self) -> tuple[Address, ...]:
         """Use the nonce up, record the changes, return who was touched: principal first."""
         self.principal.next_nonce = self._parsed.header.nonce + 1 & MAX_U64
-        self._changes.touch(self.principal)
-        for account in self._touched:
-            self._changes.touch(account)
-        return (self.principal.address, *[account.address for account in self._touched])
+        touched = (self.principal.address, *self._touched)
+        for address in touched:
+            self._changes.touch(address)
+        return touched

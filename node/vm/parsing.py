@@ -11,6 +11,7 @@ Source: go-spacemesh, genvm/vm (Request); vm digest sections 2 and 4.
 
 import re
 from collections.abc import Callable
+from itertools import starmap
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from node.base import scale
@@ -22,10 +23,11 @@ from node.vm.decode_problems import compact_problem, decode_problem, fixed_probl
 from node.vm.errors import MalformedTransactionError, NotSpawnedError, TransactionError
 from node.vm.gas import Gas, data_gas
 from node.vm.genesis import principal_address
+from node.vm.records import constructor
 from node.vm.registry import TEMPLATES, get_template, load_instance
 from node.vm.state import AccountReader
 from node.vm.templates.base import Call, Instance, SignatureCheck, Spawn, Template, Verify
-from node.vm.wire import MAX_TRANSACTION_SIZE, VERSION, Method, Payload
+from node.vm.wire import MAX_TRANSACTION_SIZE, SPAWN_METHOD, VERSION, Payload
 
 T = TypeVar("T")
 
@@ -42,6 +44,10 @@ ARGUMENTS_PROBLEM: Final = "malformed tx failed to decode method arguments"
 LONG_FORM: Final = 3
 """Bits that are set in the first byte of an integer of more than one byte."""
 
+SELECTOR_END: Final = 1 + Address.SIZE + 1
+"""Offset behind the method, where version and method take a byte each."""
+
+_make_header: Final = constructor(TransactionHeader)
 _NOT_UTF8: Final = re.compile("[\udc80-\udcff]")
 
 
@@ -76,21 +82,21 @@ def parse(raw: bytes, find_instance: InstanceFinder) -> ParsedTransaction:
     principal, method, at = read_selector(raw)
     owner = find_instance(principal)
     call: Call
-    if method == Method.SPAWN:
+    if method == SPAWN_METHOD:
         template, at = read_template(raw, at)
         sender = template if owner is None else get_template(owner.template)
-        payload, at = _read_payload_of(sender, raw, at)
+        payload, at = read_payload(raw, at) if sender.has_payload else (NO_PAYLOAD, at)
         call, at = read_spawn(template, raw, at)
         owner, fixed_gas = _judge_spawn(call, principal, owner)
     elif owner is None:
         raise NotSpawnedError("account is not spawned")
     else:
         template = get_template(owner.template)
-        payload, at = _read_payload_of(template, raw, at)
+        payload, at = read_payload(raw, at) if template.has_payload else (NO_PAYLOAD, at)
         call, at = read_call(template, method, raw, at)
         fixed_gas = owner.load_gas() + owner.execution_gas(method)
     gas = Gas(owner.base_gas(method), data_gas(size), fixed_gas)
-    header = TransactionHeader(
+    header = _make_header(
         principal=principal,
         template=template.address,
         method=method,
@@ -130,7 +136,7 @@ def is_signed(
 ) -> bool:
     """Tell whether the principal sent the transaction, and on this network."""
     checks = signature_checks(parsed, genesis_id)
-    return checks is not None and all(verify(*check) for check in checks)
+    return checks is not None and all(starmap(verify, checks))
 
 
 def read_selector(raw: bytes) -> tuple[Address, int, int]:
@@ -139,6 +145,9 @@ def read_selector(raw: bytes) -> tuple[Address, int, int]:
     Raises:
         MalformedTransactionError: they cannot be read, or the version is not 0.
     """
+    if len(raw) >= SELECTOR_END and raw[0] == VERSION and raw[SELECTOR_END - 1] & LONG_FORM == 0:
+        # What every well-formed transaction is like.
+        return Address(raw[1 : SELECTOR_END - 1]), raw[SELECTOR_END - 1] >> 2, SELECTOR_END
     version, at = _read_u8(raw, 0, "version")
     if version != VERSION:
         raise MalformedTransactionError(f"malformed tx: unsupported version {version}")
@@ -205,11 +214,7 @@ def _judge_spawn(call: Spawn, principal: Address, owner: Instance | None) -> tup
     else:
         load_gas = owner.load_gas()
     call.target.check()
-    return owner, load_gas + call.target.execution_gas(Method.SPAWN)
-
-
-def _read_payload_of(sender: Template[Any], raw: bytes, at: int) -> tuple[Payload, int]:
-    return read_payload(raw, at) if sender.has_payload else (NO_PAYLOAD, at)
+    return owner, load_gas + call.target.execution_gas(SPAWN_METHOD)
 
 
 def _read(form: type[T], raw: bytes, at: int, problem: str) -> tuple[T, int]:
@@ -221,8 +226,6 @@ def _read(form: type[T], raw: bytes, at: int, problem: str) -> tuple[T, int]:
 
 
 def _read_u8(raw: bytes, at: int, what: str) -> tuple[int, int]:
-    if at < len(raw) and raw[at] & LONG_FORM == 0:
-        return raw[at] >> 2, at + 1
     problem = compact_problem(raw, at, SELECTOR_BITS)
     if problem:
         raise MalformedTransactionError(f"malformed tx: failed to decode {what} {problem}")

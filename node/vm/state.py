@@ -104,9 +104,10 @@ class Changes:
         """Return what an account was spawned as, if it was."""
         return self.load(address).instance
 
-    def touch(self, account: StagedAccount) -> None:
-        """Record that an account was changed; its first time gives it its place."""
-        self._changed.setdefault(account.address, account)
+    def touch(self, address: Address) -> None:
+        """Record that a loaded account was changed; its first time gives it its place."""
+        if address not in self._changed:
+            self._changed[address] = self._staged[address]
 
     def accounts(self, layer: LayerID) -> tuple[Account, ...]:
         """Return the changed accounts as versions of ``layer``."""

@@ -14,7 +14,7 @@ from node.types.ids import EdSignature
 from node.vm.errors import TransactionError
 from node.vm.gas import DRAIN_GAS, SPAWN, SPEND_GAS, base_gas, load_gas, spawn_gas
 from node.vm.templates.base import Call, SignatureCheck, Template
-from node.vm.wire import Method, MultisigSpawnArguments, SignaturePart, SpendArguments
+from node.vm.wire import SPAWN_METHOD, Method, MultisigSpawnArguments, SignaturePart, SpendArguments
 
 ADDRESS: Final = Address(bytes(Address.SIZE - 1) + b"\x02")
 
@@ -45,7 +45,7 @@ class Multisig:
     def base_gas(self, method: int) -> int:
         """Return the gas of a transaction that this account pays for."""
         gas = base_gas(self.arguments.required)
-        return gas + SPAWN if method == Method.SPAWN else gas
+        return gas + SPAWN if method == SPAWN_METHOD else gas
 
     def load_gas(self) -> int:
         """Return the gas of reading this account."""

@@ -11,7 +11,7 @@ from node.types.address import Address
 from node.types.ids import EdSignature
 from node.vm.gas import SPAWN, SPEND_GAS, base_gas, load_gas, spawn_gas
 from node.vm.templates.base import Call, SignatureCheck, Template
-from node.vm.wire import Method, SpendArguments, WalletSpawnArguments
+from node.vm.wire import SPAWN_METHOD, Method, SpendArguments, WalletSpawnArguments
 
 ADDRESS: Final = Address(bytes(Address.SIZE - 1) + b"\x01")
 
@@ -42,7 +42,7 @@ class Wallet:
 
     def base_gas(self, method: int) -> int:
         """Return the gas of a transaction that this account pays for."""
-        return BASE_GAS + SPAWN if method == Method.SPAWN else BASE_GAS
+        return BASE_GAS + SPAWN if method == SPAWN_METHOD else BASE_GAS
 
     def load_gas(self) -> int:
         """Return the gas of reading this account."""
@@ -54,7 +54,7 @@ class Wallet:
 
     def execution_gas(self, method: int) -> int:
         """Return the gas of what the method reads and writes."""
-        return SPAWN_GAS if method == Method.SPAWN else SPEND_GAS
+        return SPAWN_GAS if method == SPAWN_METHOD else SPEND_GAS
 
     def signature_checks(
         self, genesis_id: bytes, raw: bytes, at: int

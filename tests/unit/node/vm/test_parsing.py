@@ -131,6 +131,7 @@ UNKNOWN = Address(bytes(22) + b"\xc3\x09")
         (HEAD + b"\x40\x01", "malformed tx: EOF"),
         (HEAD + b"\x40\x02\0", "malformed tx: unexpected EOF"),
         (HEAD + b"\x48\0\x04", "malformed tx: unknown method " + "\0" * 23 + "\x01 18"),
+        (HEAD + b"\x01\x01\0\x04", "malformed tx: unknown method " + "\0" * 23 + "\x01 64"),
         (HEAD + b"\x44\0\x04", "malformed tx: unknown method " + "\0" * 23 + "\x01 17"),
         (SPEND[:30], "malformed tx failed to decode method arguments unexpected EOF"),
         (SPEND[:28], "malformed tx failed to decode method arguments EOF"),

@@ -50,7 +50,8 @@ def test_the_order_of_first_changes_is_kept() -> None:
     changes = Changes(genesis_state())
     order = (VAULT_ACCOUNT, MULTISIG_ACCOUNT, VAULT_ACCOUNT, WALLET_ACCOUNT)
     for address in order:
-        changes.touch(changes.load(address))
+        changes.load(address)
+        changes.touch(address)
     found = [account.address for account in changes.accounts(LAYER)]
     assert found == [VAULT_ACCOUNT, MULTISIG_ACCOUNT, WALLET_ACCOUNT]
 
