@@ -78,6 +78,7 @@ class Fetcher:
     """How long hashes are gathered before they are asked for."""
 
     _validators: dict[Hint, Validator] = field(default_factory=dict)
+    _chosen: dict[Hash32, Validator] = field(default_factory=dict)
     _waiting: dict[Hash32, asyncio.Future[None]] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -90,12 +91,16 @@ class Fetcher:
         if peer != self.network.local:
             self.planner.register_holder(peer, hashes)
 
-    async def fetch(self, hint: Hint, hashes: Iterable[bytes]) -> None:
+    async def fetch(
+        self, hint: Hint, hashes: Iterable[bytes], *, validator: Validator | None = None
+    ) -> None:
         """Return when all objects are in the store.
 
         Args:
             hint: their kind.
             hashes: their identifiers; 20-byte ones are padded here.
+            validator: judges them instead of the one registered for the kind; of several
+                callers that wait for one object, the first one's is used.
 
         Raises:
             FetchError: at least one is not.
@@ -107,6 +112,8 @@ class Fetcher:
                 continue
             if key not in self._waiting:
                 self._waiting[key] = asyncio.get_running_loop().create_future()
+                if validator is not None:
+                    self._chosen[key] = validator
                 self.planner.want(hint, key)
                 self._wake.set()
             futures[key] = self._waiting[key]
@@ -169,7 +176,8 @@ class Fetcher:
         self, hint: Hint, key: Hash32, peer: PeerID, found: dict[Hash32, bytes]
     ) -> None:
         try:
-            await self._validators[hint](key, peer, found[key])
+            validator = self._chosen.get(key) or self._validators[hint]
+            await validator(key, peer, found[key])
         except (DecodeError, RejectError) as error:
             self.network.drop(peer, str(error))
             self._settle(key, error)
@@ -179,6 +187,7 @@ class Fetcher:
             self._settle(key, None)
 
     def _settle(self, key: Hash32, error: SpacemeshError | None) -> None:
+        self._chosen.pop(key, None)
         future = self._waiting.pop(key, None)
         if future is None or future.done():
             return
