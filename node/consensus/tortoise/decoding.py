@@ -20,7 +20,6 @@ from node.consensus.tortoise.ballots import (
 from node.consensus.tortoise.state import TortoiseState
 from node.consensus.tortoise.votes import Differences, VoteNode, decode_votes, opinion_of
 from node.types.ids import NO_BALLOT
-from node.types.layer import LayerID
 
 
 class OutsideWindowError(IgnoreError):
@@ -50,11 +49,6 @@ class DecodedBallot:
 
     marks: int
     """As in a ballot group."""
-
-    @property
-    def layer(self) -> LayerID:
-        """Layer of the ballot."""
-        return self.data.layer
 
     @property
     def opinion(self) -> bytes:

@@ -82,7 +82,8 @@ def recover(
         tortoise: has not taken any input.
         atx_data: filled; the tortoise's own.
         source: the store.
-        clock_layer: the layer that is running; nothing after it is tallied.
+        clock_layer: the layer that is running; while memory begins after it, nothing is
+            tallied.
     """
     _Recovery(tortoise, atx_data, source).run(clock_layer)
 

@@ -3,7 +3,7 @@
 Source: go-spacemesh, tortoise/replay; tortoise digest section 11.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -96,14 +96,20 @@ class Replay:
         atx_data: the ATXs of the trace.
     """
 
-    def __init__(self, restart: Restart | None = None) -> None:
+    def __init__(
+        self,
+        restart: Restart | None = None,
+        make_tortoise: Callable[[TortoiseParameters, AtxData], Tortoise] = Tortoise,
+    ) -> None:
         """Wait for the first event, which gives the parameters.
 
         Args:
             restart: what to do right after it; ballots before the first tally then come
                 from the store.
+            make_tortoise: makes the tortoise under test.
         """
         self.atx_data = AtxData()
+        self._make_tortoise = make_tortoise
         self._restart = restart
         self._recovering = restart is not None
         self._tortoise: Tortoise | None = None
@@ -162,7 +168,7 @@ class Replay:
             layers_per_epoch=event.epoch_size,
             effective_genesis=LayerID(event.effective_genesis),
         )
-        self._tortoise = Tortoise(parameters, self.atx_data)
+        self._tortoise = self._make_tortoise(parameters, self.atx_data)
         if self._restart is not None:
             if self._restart.window is not None:
                 self._tortoise.resume_window(*self._restart.window)
@@ -236,7 +242,7 @@ class Replay:
         return ""
 
     def _store(self, event: StoreEvent) -> str:
-        decoded = self._decoded.pop(event.id, None)
+        decoded = self._decoded.get(event.id)
         if decoded is None:
             return f"ballot {event.id.hex()[:10]} was not decoded"
         try:

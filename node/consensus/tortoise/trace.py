@@ -265,7 +265,8 @@ class _Line(msgspec.Struct):
 
 def encode_event(event: TraceEvent) -> bytes:
     """Return an event as a line without its end."""
-    return msgspec.json.encode({"t": KINDS.index(type(event)) + 1, "o": event})
+    # The hook turns identifiers into plain bytes, which become base64.
+    return msgspec.json.encode({"t": KINDS.index(type(event)) + 1, "o": event}, enc_hook=bytes)
 
 
 def decode_event(line: bytes | str) -> TraceEvent:
