@@ -34,9 +34,6 @@ class ProvingStoppedError(UnavailableError):
 
     default_code = "smesh.post.stopped"
 
-    def __init__(self) -> None:
-        super().__init__("proving was stopped")
-
 
 class PowSearch(Protocol):
     """Finds proofs of work, here or elsewhere."""
@@ -74,7 +71,7 @@ class RandomX:
     """Whether to trade 2080 MiB for speed."""
 
     threads: int = 1
-    """Threads of a search, and of making the data set."""
+    """Threads that make the data set."""
 
     flags: int = field(default_factory=cyrx.get_flags)
     """RandomX flags without FULL_MEM; those the processor supports unless given."""
@@ -102,6 +99,7 @@ class RandomX:
         difficulty: bytes,
         *,
         stopped: Callable[[], bool],
+        threads: int = 1,
     ) -> int:
         """Return the smallest number whose hash is below ``difficulty``.
 
@@ -114,6 +112,7 @@ class RandomX:
             smesher: 32-byte id.
             difficulty: 32 bytes, already scaled by the number of units.
             stopped: asked before every hash.
+            threads: how many to use.
 
         Raises:
             ProvingStoppedError: ``stopped`` said so, or the numbers are exhausted.
@@ -123,7 +122,7 @@ class RandomX:
 
         def work(first: int) -> None:
             with self._machine() as machine:
-                for candidate in range(first, LOW_BITS + 1, self.threads):
+                for candidate in range(first, LOW_BITS + 1, threads):
                     if candidate > found.value or found.given_up:
                         return
                     if stopped():
@@ -134,14 +133,14 @@ class RandomX:
                         found.offer(candidate)
                         return
 
-        if self.threads == 1:
+        if threads == 1:
             work(0)
         else:
-            with ThreadPoolExecutor(self.threads, "k2pow") as pool:
-                for done in [pool.submit(work, first) for first in range(self.threads)]:
+            with ThreadPoolExecutor(threads, "k2pow") as pool:
+                for done in [pool.submit(work, first) for first in range(threads)]:
                     done.result()
         if found.value > LOW_BITS:
-            raise ProvingStoppedError
+            raise ProvingStoppedError("the search for a proof of work was stopped")
         return found.value
 
     def release_unused(self) -> bool:

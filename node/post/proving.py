@@ -320,7 +320,7 @@ def _scan_in_order(
                 try:
                     for offset in range(0, extent.size, BATCH_SIZE):
                         if stopped():
-                            raise ProvingStoppedError
+                            raise ProvingStoppedError("proving was stopped")
                         size = min(BATCH_SIZE, extent.size - offset)
                         index = extent.first_index + offset // LABEL_SIZE
                         waiting.append(pool.submit(scan, file.fileno(), offset, size, index))

@@ -148,21 +148,21 @@ def check_k2pow(folder: Path) -> Iterator[Case]:
 def check_k2pow_search(folder: Path) -> Iterator[Case]:
     """Compare found proofs of work, with one thread and with two."""
     lines = list(read_json_lines(folder / "post/k2pow_search.jsonl.xz"))
-    found: list[list[int]] = []
-    for threads in (1, 2):
-        randomx = RandomX(threads=threads)
-        found.append(
-            [
-                randomx.search(
-                    line["nonce_group"],
-                    bytes.fromhex(line["challenge8"]),
-                    bytes.fromhex(line["miner_id"]),
-                    bytes.fromhex(line["threshold"]),
-                    stopped=lambda: False,
-                )
-                for line in lines
-            ]
-        )
+    randomx = RandomX()
+    found = [
+        [
+            randomx.search(
+                line["nonce_group"],
+                bytes.fromhex(line["challenge8"]),
+                bytes.fromhex(line["miner_id"]),
+                bytes.fromhex(line["threshold"]),
+                stopped=lambda: False,
+                threads=threads,
+            )
+            for line in lines
+        ]
+        for threads in (1, THREADS)
+    ]
     for number, (line, one, two) in enumerate(zip(lines, *found, strict=True), start=1):
         yield compare(str(number), (one, two), (line["pow_single_thread"], line["smallest_pow"]))
 
@@ -328,15 +328,16 @@ def _read_mode(mode: Mapping[str, Any]) -> Mode:
 @contextmanager
 def recorded_directories(folder: Path) -> Iterator[Path]:
     """Unpack the recorded data directories; compute the label files that were left out."""
-    listed = read_json(folder / "post/dirs.json.xz")["directories"]
+    recorded = read_json(folder / "post/dirs.json.xz")
+    scrypt_n = {job["name"]: job["scrypt_n"] for job in recorded["jobs"]}
     with tempfile.TemporaryDirectory() as temporary:
         with tarfile.open(folder / "post/dirs.tar.xz") as archive:
             archive.extractall(temporary, filter="data")
         (root,) = {path.parent.parent for path in Path(temporary).rglob("postdata_metadata.json")}
-        for name, files in listed.items():
+        for name, files in recorded["directories"].items():
             missing = [file for file in files if not (root / name / file).exists()]
             if missing:
-                _compute_files(root / name)
+                _compute_files(root / name, scrypt_n[name])
             for file in missing:
                 digest = hashlib.sha256((root / name / file).read_bytes()).hexdigest()
                 if digest != files[file]["sha256"]:
@@ -344,10 +345,10 @@ def recorded_directories(folder: Path) -> Iterator[Path]:
         yield root
 
 
-def _compute_files(directory: Path) -> None:
+def _compute_files(directory: Path, scrypt_n: int) -> None:
     metadata: SpaceMetadata = read_metadata(directory)
     commitment = make_commitment(metadata.smesher, metadata.commitment_atx)
-    labels = CpuLabelEngine(2).labels(commitment, 0, metadata.num_labels)
+    labels = CpuLabelEngine(scrypt_n).labels(commitment, 0, metadata.num_labels)
     stored = b"".join(
         labels[start : start + LABEL_SIZE] for start in range(0, len(labels), FULL_LABEL_SIZE)
     )
