@@ -54,14 +54,15 @@ class PooledWorkers:
         Raises:
             UnavailableError: a worker process died; the next call starts new ones.
         """
-        if self._executor is None:
-            self._executor = self._make_executor()
-        loop = asyncio.get_running_loop()
+        executor = self._executor or self._make_executor()
+        self._executor = executor
         call = partial(function, *args, **kwargs)
         try:
-            return await loop.run_in_executor(self._executor, call)
+            return await asyncio.get_running_loop().run_in_executor(executor, call)
         except BrokenExecutor as error:
-            self.close()
+            # Another caller may have met the same and have a new pool already.
+            if self._executor is executor:
+                self.close()
             raise UnavailableError(
                 f"a worker died during {function!r}",
                 hint="the machine may have run out of memory",

@@ -127,7 +127,7 @@ def _write_version(batch: Batch, name: DatabaseName, version: int) -> None:
 
 def _foreign(path: Path, name: DatabaseName) -> StoreError:
     return StoreError(
-        f"{path} is not the database {name!r} of a node",
+        f"{path} is not the database '{name}' of a node",
         code="smesh.store.foreign",
         hint="check the data folder; nothing was changed",
     )
