@@ -8,6 +8,7 @@ Source: go-spacemesh, sql/atxs; activation digest sections 6, 7 and 9.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from node.base import scale
 from node.base.errors import NotFoundError
@@ -20,7 +21,8 @@ from node.types.atx import Atx
 from node.types.ids import NO_ATX, AtxID, SmesherID
 from node.types.layer import EpochID
 
-KIND = "atx"
+KIND: Final = "atx"
+"""What errors call it."""
 
 
 class Validity(IntEnum):

@@ -4,6 +4,7 @@ Source: go-spacemesh, sql/blocks; tortoise digest sections 13 and 16.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from node.base import scale
 from node.base.errors import NotFoundError
@@ -14,8 +15,10 @@ from node.types.block import Block
 from node.types.ids import BlockID
 from node.types.layer import LayerID
 
-VALID = 1
-INVALID = 2
+VALID: Final = 1
+"""Stored for a block that the tortoise decided for."""
+INVALID: Final = 2
+"""Stored for a block that it decided against."""
 
 
 def put_block(batch: Batch, block: Block) -> None:

@@ -9,6 +9,7 @@ tortoise digest section 12.3.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from node.base import scale
 from node.base.errors import NotFoundError
@@ -19,7 +20,8 @@ from node.store.schema import key_u32, key_u64, number_of, read_record
 from node.types.ids import AtxID, SmesherID
 from node.types.marriage import Marriage
 
-FIRST_MARRIAGE = 1
+FIRST_MARRIAGE: Final = 1
+"""Number of the first set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ Source: product digest section 2.11 and appendix C; go-spacemesh, events.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from node.base import scale
 from node.base.scale import U8, U32, U64, Limit
@@ -19,7 +19,8 @@ from node.store.schema import after_u32, key_u32, key_u64, number_of, read_recor
 from node.types.ids import BlockID, ProposalID, SmesherID
 from node.types.layer import LayerID
 
-FIRST_NUMBER = 1
+FIRST_NUMBER: Final = 1
+"""Of the first entry ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ Source: go-spacemesh, sql/layers and sql/recovery; tortoise digest sections 13 t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from node.base.errors import NotFoundError
 from node.store import schema
@@ -19,7 +20,8 @@ from node.store.schema import after_u32, key_u8, key_u32, number_of
 from node.types.ids import NO_BLOCK, BlockID, Hash32
 from node.types.layer import LayerID
 
-NO_HASH = Hash32.zero()
+NO_HASH: Final = Hash32.zero()
+"""What peers are told of a known layer without a mesh hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
