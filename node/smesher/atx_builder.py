@@ -1,0 +1,503 @@
+"""Builds an identity's ATXs, epoch after epoch: challenge, PoET, PoST, publication.
+
+Every step is stored when it is done, so a restart goes on where it was; the signed ATX is
+stored and claimed before it is published, so an epoch never sees a second one.
+
+Source: go-spacemesh, activation/activation.go and nipost.go; activation digest 8.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from node.base import scale
+from node.base.errors import (
+    IgnoreError,
+    NotFoundError,
+    RejectError,
+    SpacemeshError,
+    StoreError,
+    UnavailableError,
+)
+from node.config.model.consensus import PoetConfig
+from node.crypto.domains import Domain
+from node.crypto.ed25519 import Signer
+from node.events import (
+    AtxPublished,
+    Bus,
+    PoetProofChosen,
+    PoetProofDownloaded,
+    PoetRegistered,
+    PoetRoundAwaited,
+    PoetWindowAwaited,
+    PostCompleted,
+    PostStarted,
+)
+from node.layer_ticker import Clock
+from node.net.ports import Gossip
+from node.poet.client import PoetClient, make_proof_message, register
+from node.poet.registration import RegistrationError
+from node.poet.tree import prove_membership
+from node.post.metadata import SpaceMetadata
+from node.post.service import Prover
+from node.post.verifying import All, PostClaim, ProofParameters
+from node.smesher.identities import Identities, PostState
+from node.smesher.nipost import (
+    ZERO_CHALLENGE,
+    ChallengeExpiredError,
+    InvalidInitialPostError,
+    PoetCandidate,
+    PoetTimes,
+    PoetUnstableError,
+    best_candidate,
+    challenge_of,
+    jitter_ns,
+    publish_epoch_at,
+    round_start_for,
+)
+from node.smesher.ports import PoetProofs, PositioningAtxs
+from node.smesher.post_registry import PostRegistry
+from node.store.atxs import find_atx, find_last_atx
+from node.store.db import Database
+from node.store.local import (
+    FinishedNIPost,
+    InitialPost,
+    PendingChallenge,
+    PoetRegistration,
+    claim_atx,
+    delete_built_atxs,
+    delete_initial_post,
+    find_built_atx,
+    find_challenge,
+    find_initial_post,
+    find_nipost,
+    put_built_atx,
+    put_challenge,
+    put_initial_post,
+    put_nipost,
+    put_registration,
+    registrations,
+    reset_progress,
+)
+from node.types.address import Address
+from node.types.atx_v1 import ActivationTxV1, InnerActivationTxV1
+from node.types.ids import (
+    NO_ATX,
+    AtxID,
+    EdSignature,
+    Hash32,
+    PoetRef,
+    SmesherID,
+)
+from node.types.layer import EpochID, LayerID
+from node.types.layer_time import LayerTime
+from node.types.post import NIPost, Post, PostMetadata
+
+TOPIC = "ax1"
+NS_PER_S = 10**9
+
+log = structlog.get_logger("atxBuilder")
+
+
+@dataclass(kw_only=True)
+class AtxBuilder:
+    """Builds the ATXs of one identity."""
+
+    signer: Signer
+    db: Database
+    local: Database
+    time: LayerTime
+    clock: Clock
+    bus: Bus
+    network: Gossip
+    config: PoetConfig
+    parameters: ProofParameters
+    golden_atx: AtxID
+    identities: Identities
+    post_registry: PostRegistry
+    verifier: Prover
+    """Checks own proofs, with ``verify``."""
+
+    poets: Sequence[PoetClient]
+    poet_proofs: PoetProofs
+    positioning: PositioningAtxs
+    coinbase: Callable[[], Address]
+    """Where rewards go: read when an ATX is signed."""
+
+    atxs_synced: Callable[[], bool]
+    entropy: Callable[[int], bytes]
+
+    retry_interval_ns: int
+    """Wait before another attempt where no PoET was of use; hare's preround delay."""
+
+    @property
+    def smesher(self) -> SmesherID:
+        """Whose ATXs these are."""
+        return self.signer.smesher_id
+
+    async def run(self) -> None:
+        """Build and publish ATXs until cancelled."""
+        while True:
+            try:
+                await self._ensure_initial_post()
+                await self._publish()
+            except ChallengeExpiredError as error:
+                log.warning("challenge_expired", smesher=self.smesher, reason=str(error))
+                self._reset()
+                await self._wait_layer()
+            except PoetUnstableError as error:
+                log.warning("poet_unstable", smesher=self.smesher, reason=str(error))
+                await self.clock.sleep_until(self.clock.now_ns() + self.retry_interval_ns)
+            except InvalidInitialPostError as error:
+                log.warning("initial_post_invalid", smesher=self.smesher, reason=str(error))
+                self._reset(initial_post=True)
+                await self._wait_layer()
+            except StoreError:
+                raise
+            except SpacemeshError as error:
+                log.warning("atx_not_built", smesher=self.smesher, reason=str(error))
+                await self._wait_layer()
+
+    # The first proof over the space
+
+    async def _ensure_initial_post(self) -> None:
+        if find_initial_post(self.local, self.smesher) is not None:
+            return
+        if find_last_atx(self.db, self.smesher) is not None:
+            return
+        post, metadata = await self._prove(ZERO_CHALLENGE)
+        if metadata.nonce is None:
+            raise UnavailableError("the PoST worker has no VRF nonce", code="smesh.post.no_nonce")
+        initial = InitialPost(
+            post=post,
+            num_units=metadata.num_units,
+            commitment_atx=AtxID(metadata.commitment_atx),
+            vrf_nonce=metadata.nonce,
+            challenge=ZERO_CHALLENGE,
+        )
+        await self._check_initial_post(initial)
+        with self.local.batch() as batch:
+            put_initial_post(batch, self.smesher, initial)
+
+    async def _check_initial_post(self, initial: InitialPost) -> None:
+        claim = PostClaim(
+            smesher=self.smesher,
+            commitment_atx=initial.commitment_atx,
+            challenge=ZERO_CHALLENGE,
+            num_units=initial.num_units,
+        )
+        try:
+            await self.verifier.verify(initial.post, claim, self.parameters, All())
+        except RejectError as error:
+            raise InvalidInitialPostError(str(error)) from error
+
+    async def _prove(self, challenge: Hash32) -> tuple[Post, SpaceMetadata]:
+        client = await self.post_registry.wait(self.smesher)
+        self.bus.publish(PostStarted(smesher=self.smesher, challenge=challenge))
+        self.identities.set_state(self.smesher, PostState.PROVING)
+        try:
+            post, metadata = await client.proof(challenge)
+        except UnavailableError as error:
+            self.bus.publish(
+                PostCompleted(smesher=self.smesher, challenge=challenge, error=str(error))
+            )
+            raise
+        finally:
+            self.identities.set_state(self.smesher, PostState.IDLE)
+        self.bus.publish(PostCompleted(smesher=self.smesher, challenge=challenge, error=""))
+        return post, metadata
+
+    # One ATX
+
+    async def _publish(self) -> None:
+        pending = await self._challenge()
+        end_ns = self.time.epoch_start(EpochID(pending.publish_epoch + 1))
+        nipost = await self._nipost(pending)
+        now_ns = self.clock.now_ns()
+        if now_ns >= end_ns:
+            raise ChallengeExpiredError(f"epoch {pending.publish_epoch} is over")
+        blob = find_built_atx(self.local, self.smesher, pending.publish_epoch)
+        if blob is None:
+            blob = self._build(pending, nipost)
+        atx = scale.decode(ActivationTxV1, blob)
+        starts_ns = self.time.epoch_start(pending.publish_epoch)
+        self.bus.publish(
+            AtxPublished(
+                smesher=self.smesher,
+                atx=atx.id,
+                current_epoch=self._epoch(),
+                target_epoch=EpochID(pending.publish_epoch + 1),
+                wait_ns=max(0, starts_ns - now_ns),
+                until_ns=starts_ns,
+            )
+        )
+        await self.clock.sleep_until(starts_ns)
+        await self._broadcast(blob, end_ns)
+        with self.local.batch() as batch:
+            reset_progress(batch, self.local, self.smesher)
+            delete_built_atxs(batch, self.local, self.smesher, pending.publish_epoch)
+
+    def _build(self, pending: PendingChallenge, nipost: FinishedNIPost) -> bytes:
+        """Sign the ATX and put it on the disk before anyone sees it."""
+        challenge = challenge_of(pending)
+        is_initial = pending.previous_atx == NO_ATX
+        previous = None if is_initial else find_atx(self.db, pending.previous_atx)
+        is_new_nonce = previous is None or previous.vrf_nonce != nipost.vrf_nonce
+        inner = InnerActivationTxV1(
+            challenge=challenge,
+            coinbase=self.coinbase(),
+            num_units=nipost.num_units,
+            nipost=NIPost(
+                membership=nipost.membership,
+                post=nipost.post,
+                post_metadata=PostMetadata(
+                    challenge=nipost.poet_ref, labels_per_unit=nipost.labels_per_unit
+                ),
+            ),
+            initial_smesher=self.smesher if is_initial else None,
+            vrf_nonce=nipost.vrf_nonce if is_new_nonce else None,
+        )
+        unsigned = ActivationTxV1(inner=inner, smesher=self.smesher, signature=EdSignature.zero())
+        claim_atx(self.local, self.smesher, challenge.publish_epoch, unsigned.id)
+        signature = self.signer.sign(Domain.ATX, unsigned.signed_bytes())
+        blob = scale.encode(replace(unsigned, signature=signature))
+        with self.local.batch() as batch:
+            put_built_atx(batch, self.smesher, challenge.publish_epoch, blob)
+        return blob
+
+    async def _broadcast(self, blob: bytes, deadline_ns: int) -> None:
+        """Publish until it is taken; a known ATX is as good as a published one."""
+        atx_id = scale.decode(ActivationTxV1, blob).id
+        while find_atx(self.db, atx_id) is None:
+            try:
+                await self.network.publish(TOPIC, blob)
+            except RejectError as error:
+                raise ChallengeExpiredError(f"our own ATX is not valid: {error}") from error
+            except (IgnoreError, UnavailableError, NotFoundError) as error:
+                log.warning("atx_not_published", smesher=self.smesher, reason=str(error))
+                if self.clock.now_ns() >= deadline_ns:
+                    raise ChallengeExpiredError(str(error)) from error
+                await self._wait_layer()
+            else:
+                return
+
+    # Challenge
+
+    async def _challenge(self) -> PendingChallenge:
+        while not self.atxs_synced():
+            await self._wait_layer()
+        stored = find_challenge(self.local, self.smesher)
+        if stored is not None:
+            if stored.publish_epoch >= self._epoch():
+                return stored
+            self._reset()
+        previous = find_last_atx(self.db, self.smesher)
+        publish_epoch = publish_epoch_at(
+            self.clock.now_ns(),
+            self.time,
+            self.config.phase_shift,
+            None if previous is None else previous.publish_epoch,
+        )
+        await self._await_poet_window(publish_epoch)
+        initial = find_initial_post(self.local, self.smesher)
+        if previous is None:
+            if initial is None:
+                raise InvalidInitialPostError("there is no initial PoST")
+            await self._check_initial_post(initial)
+        positioning = await self.positioning.positioning_atx(publish_epoch, self.smesher, previous)
+        pending = PendingChallenge(
+            publish_epoch=publish_epoch,
+            sequence=0 if previous is None else previous.sequence + 1,
+            previous_atx=NO_ATX if previous is None else previous.id,
+            positioning_atx=positioning,
+            commitment_atx=initial.commitment_atx if previous is None and initial else None,
+            initial_post=initial.post if previous is None and initial else None,
+            poet_ref=None,
+            membership=None,
+        )
+        with self.local.batch() as batch:
+            put_challenge(batch, self.smesher, pending)
+        return pending
+
+    async def _await_poet_window(self, publish_epoch: EpochID) -> None:
+        """Sleep until shortly before the PoET round starts: the later, the better informed."""
+        start_ns = round_start_for(publish_epoch, self.time, self.config.phase_shift)
+        opens_ns = start_ns - self.config.grace_period
+        now_ns = self.clock.now_ns()
+        self.bus.publish(
+            PoetWindowAwaited(
+                smesher=self.smesher,
+                current_epoch=self._epoch(),
+                publish_epoch=publish_epoch,
+                wait_ns=max(0, opens_ns - now_ns),
+                until_ns=opens_ns,
+            )
+        )
+        await self.clock.sleep_until(opens_ns)
+
+    # NIPoST
+
+    async def _nipost(self, pending: PendingChallenge) -> FinishedNIPost:
+        times = PoetTimes.of(
+            pending.publish_epoch,
+            self.time,
+            phase_shift_ns=self.config.phase_shift,
+            cycle_gap_ns=self.config.cycle_gap,
+        )
+        stored = find_nipost(self.local, self.smesher)
+        if stored is not None:
+            return stored
+        if pending.poet_ref is None:
+            registered = await self._register(pending, times)
+            pending = await self._poet_proof(pending, registered, times)
+        return await self._final_post(pending, times)
+
+    async def _register(
+        self, pending: PendingChallenge, times: PoetTimes
+    ) -> tuple[PoetRegistration, ...]:
+        challenge = challenge_of(pending).challenge_hash()
+        done = registrations(self.local, self.smesher)
+        missing = [p for p in self.poets if all(p.address != r.address for r in done)]
+        now_ns = self.clock.now_ns()
+        if missing and now_ns < times.round_start_ns:
+            async with asyncio.TaskGroup() as tasks:
+                for poet in missing:
+                    tasks.create_task(self._register_at(poet, challenge, times))
+            done = registrations(self.local, self.smesher)
+        if done:
+            return done
+        if self.clock.now_ns() >= times.round_start_ns:
+            raise ChallengeExpiredError(
+                f"the PoET round for epoch {pending.publish_epoch} has started without us"
+            )
+        raise PoetUnstableError("no PoET took the challenge")
+
+    async def _register_at(self, poet: PoetClient, challenge: Hash32, times: PoetTimes) -> None:
+        try:
+            receipt = await register(
+                poet, self.signer, challenge, deadline_ns=times.proof_deadline_ns
+            )
+        except (RegistrationError, UnavailableError) as error:
+            log.warning("poet_refused", poet=poet.address, reason=str(error))
+            return
+        registration = PoetRegistration(
+            address=poet.address,
+            challenge_hash=challenge,
+            round_id=receipt.round_id,
+            round_end_ns=self.clock.now_ns() + receipt.round_end_ns,
+        )
+        with self.local.batch() as batch:
+            put_registration(batch, self.smesher, registration)
+        self.bus.publish(
+            PoetRegistered(
+                smesher=self.smesher,
+                address=poet.address,
+                round_id=receipt.round_id,
+                round_end_ns=registration.round_end_ns,
+            )
+        )
+
+    async def _poet_proof(
+        self,
+        pending: PendingChallenge,
+        registered: Sequence[PoetRegistration],
+        times: PoetTimes,
+    ) -> PendingChallenge:
+        if self.clock.now_ns() >= times.proof_deadline_ns:
+            raise ChallengeExpiredError("the PoET proof came too late")
+        until_ns = max(times.round_end_ns, *(r.round_end_ns for r in registered))
+        until_ns += jitter_ns(self.config.cycle_gap, self.entropy(4))
+        self.bus.publish(
+            PoetRoundAwaited(
+                smesher=self.smesher,
+                publish_epoch=pending.publish_epoch,
+                target_epoch=EpochID(pending.publish_epoch + 1),
+                wait_ns=max(0, until_ns - self.clock.now_ns()),
+                until_ns=until_ns,
+            )
+        )
+        await self.clock.sleep_until(until_ns)
+        clients = {poet.address: poet for poet in self.poets}
+        found = [
+            await self._candidate(clients[registration.address], registration)
+            for registration in registered
+            if registration.address in clients
+        ]
+        best = best_candidate(candidate for candidate in found if candidate is not None)
+        if best is None:
+            raise PoetUnstableError("no PoET has a proof for our challenge")
+        self.bus.publish(
+            PoetProofChosen(
+                smesher=self.smesher,
+                address=best.address,
+                round_id=best.round_id,
+                ticks=best.leaf_count,
+            )
+        )
+        chosen = replace(pending, poet_ref=best.ref, membership=best.membership)
+        with self.local.batch() as batch:
+            put_challenge(batch, self.smesher, chosen)
+        return chosen
+
+    async def _candidate(
+        self, poet: PoetClient, registration: PoetRegistration
+    ) -> PoetCandidate | None:
+        try:
+            answer = await poet.proof(registration.round_id)
+            message = make_proof_message(answer, registration.round_id)
+            membership = prove_membership(answer.members, registration.challenge_hash)
+            await self.poet_proofs.store(message)
+        except (UnavailableError, NotFoundError, RejectError) as error:
+            log.warning("poet_proof_missing", poet=poet.address, reason=str(error))
+            return None
+        self.bus.publish(
+            PoetProofDownloaded(
+                address=poet.address,
+                round_id=registration.round_id,
+                ticks=answer.proof.leaf_count,
+            )
+        )
+        return PoetCandidate(
+            ref=message.proof.ref,
+            leaf_count=answer.proof.leaf_count,
+            membership=membership,
+            address=poet.address,
+            round_id=registration.round_id,
+        )
+
+    async def _final_post(self, pending: PendingChallenge, times: PoetTimes) -> FinishedNIPost:
+        if self.clock.now_ns() >= times.publish_end_ns:
+            raise ChallengeExpiredError(f"epoch {pending.publish_epoch} is over")
+        if pending.poet_ref is None or pending.membership is None:
+            raise NotFoundError("PoET proof of challenge", pending.publish_epoch)
+        post, metadata = await self._prove(Hash32(pending.poet_ref))
+        if metadata.nonce is None:
+            raise UnavailableError("the PoST worker has no VRF nonce", code="smesh.post.no_nonce")
+        nipost = FinishedNIPost(
+            post=post,
+            num_units=metadata.num_units,
+            vrf_nonce=metadata.nonce,
+            membership=pending.membership,
+            poet_ref=PoetRef(pending.poet_ref),
+            labels_per_unit=metadata.labels_per_unit,
+        )
+        with self.local.batch() as batch:
+            put_nipost(batch, self.smesher, nipost)
+        return nipost
+
+    # Progress and time
+
+    def _reset(self, *, initial_post: bool = False) -> None:
+        with self.local.batch() as batch:
+            reset_progress(batch, self.local, self.smesher)
+            if initial_post:
+                delete_initial_post(batch, self.smesher)
+
+    def _epoch(self) -> EpochID:
+        return self.time.epoch_of(self.time.layer_at(self.clock.now_ns()))
+
+    async def _wait_layer(self) -> None:
+        following = LayerID(self.time.layer_at(self.clock.now_ns()) + 1)
+        await self.clock.sleep_until(self.time.start_of(following))
