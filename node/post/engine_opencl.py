@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 import pyopencl as cl
@@ -90,8 +90,14 @@ class KernelShape:
         return " ".join(parts)
 
     def as_json(self) -> dict[str, int]:
-        """Return the fields as numbers; ``KernelShape(**...)`` makes it again."""
+        """Return the fields as numbers; ``from_json`` makes the shape again."""
         return {name: int(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the shape that ``as_json`` described."""
+        flags = {name: bool(content[name]) for name in ("apart", "interleaved")}
+        return cls(**{**content, **flags})
 
 
 @dataclass(frozen=True, slots=True)

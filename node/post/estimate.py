@@ -117,6 +117,8 @@ def compute_nonce_chance(k1: int, k2: int, num_labels: int) -> float:
     """
     if num_labels <= k1:
         raise UsageError(f"number of labels ({num_labels}) must be bigger than k1 ({k1})")
+    if k2 > num_labels:
+        return 0.0
     log_good, log_bad = math.log(k1 / num_labels), math.log1p(-k1 / num_labels)
 
     def chance_of(count: int) -> float:
@@ -132,7 +134,7 @@ def compute_nonce_chance(k1: int, k2: int, num_labels: int) -> float:
         log_k1 = math.log(k1)
         too_few = (math.exp(n * log_k1 - k1 - math.lgamma(n + 1)) for n in range(k2))
     else:
-        too_few = (chance_of(n) for n in range(min(k2, num_labels + 1)))
+        too_few = (chance_of(n) for n in range(k2))
     return max(0.0, 1.0 - math.fsum(too_few))
 
 

@@ -9,7 +9,6 @@ Source: post for Go, persistence and initialization; digest post 4.
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,12 +25,7 @@ from node.post.metadata import (
     decode_metadata,
     encode_metadata,
 )
-
-DIRECTORY_MODE: Final = 0o700
-"""Mode of a new data directory."""
-
-FILE_MODE: Final = 0o600
-"""Mode of a new file in it."""
+from node.runtime.files import PRIVATE_FILE, make_folder, write_atomic
 
 IDENTITY_FILE_NAME: Final = "identity.key"
 """Key that postcli made for the data, if it made one."""
@@ -120,20 +114,9 @@ def write_metadata(directory: Path, metadata: SpaceMetadata) -> None:
     """
     target = directory / METADATA_FILE_NAME
     try:
-        directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else FILE_MODE
-        descriptor, name = tempfile.mkstemp(prefix=f".{METADATA_FILE_NAME}.", dir=directory)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(encode_metadata(metadata))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(mode)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_directory(directory)
+        make_folder(directory)
+        mode = target.stat().st_mode & 0o777 if target.exists() else PRIVATE_FILE
+        write_atomic(target, encode_metadata(metadata), mode=mode)
     except OSError as error:
         raise _refused(target, "write", error) from error
 
@@ -150,7 +133,7 @@ class LabelWriter:
         self.path = directory / data_file_name(index)
         self.index = index
         try:
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         except OSError as error:
             raise _refused(self.path, "open", error) from error
 
@@ -270,9 +253,9 @@ def lock_directory(directory: Path) -> Iterator[None]:
         PreconditionError: another one is at it.
         StoreError: the directory cannot be made or written to.
     """
-    lock = filelock.FileLock(directory / LOCK_FILE_NAME, thread_local=False, mode=FILE_MODE)
+    lock = filelock.FileLock(directory / LOCK_FILE_NAME, thread_local=False, mode=PRIVATE_FILE)
     try:
-        directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        make_folder(directory)
         lock.acquire(blocking=False)
     except filelock.Timeout as error:
         raise PreconditionError(
@@ -297,14 +280,6 @@ def is_locked(directory: Path) -> bool:
             return False
     except PreconditionError:
         return True
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refused(path: Path, action: str, error: OSError) -> StoreError:

@@ -274,7 +274,7 @@ class InitPlan:
         """
         first, last = self._file_range()
         options = self.options
-        outputs: list[Output] = []
+        outputs: list[RemoveFile | ShortenFile] = []
         for file in sorted(self._file_labels):
             target = self.layout.labels_in(file)
             if file >= self.layout.num_files and options.allow_shrink:
@@ -284,7 +284,7 @@ class InitPlan:
         for output in outputs:
             if isinstance(output, RemoveFile):
                 del self._file_labels[output.file]
-            elif isinstance(output, ShortenFile):
+            else:
                 self._file_labels[output.file] = output.num_labels
         self._files = iter(range(first, last + 1))
         return (*outputs, *self._next_file())

@@ -7,7 +7,6 @@ implementation.
 """
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
-from node.base.errors import DeviceError, PreconditionError
+from node.base.errors import DeviceError
 from node.post.files import (
     LabelWriter,
     find_metadata,
@@ -41,6 +40,7 @@ from node.post.init_plan import (
 )
 from node.post.labels import LABEL_SIZE
 from node.post.metadata import SpaceMetadata
+from node.runtime.files import check_free_space
 
 T = TypeVar("T")
 
@@ -275,7 +275,7 @@ class _Run:
         for output in self.plan.begin():
             await self._carry_out(output)
         total = self.plan.missing_labels()
-        self._check_space(total)
+        check_free_space(self.directory, total * LABEL_SIZE)
         tell(self._progress(total))
         while (work := self.plan.next_work(self.most)) is not None:
             is_searching = self.plan.is_searching
@@ -358,16 +358,6 @@ class _Run:
         if self.writer is None:
             self.writer = LabelWriter(self.directory, file)
         return self.writer
-
-    def _check_space(self, missing: int) -> None:
-        needed = missing * LABEL_SIZE
-        free = shutil.disk_usage(self.directory).free
-        if needed > free:
-            raise PreconditionError(
-                f"{self.directory} has {free} bytes free, {needed} are needed",
-                code="smesh.post.disk_full",
-                hint="free some space, or choose fewer units or another directory",
-            )
 
     def _set_pace(self, count: int, taken_ns: int) -> None:
         wanted = count * WORK_NS // max(taken_ns, 1)

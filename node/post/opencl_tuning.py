@@ -67,7 +67,7 @@ def choose_shape(
     key = _cache_key(device, scrypt_n)
     known = _load(cache).get(key)
     if known is not None:
-        return KernelShape(**known["shape"])
+        return KernelShape.from_json(known["shape"])
 
     def try_in_process(shape: KernelShape) -> Trial:
         return run_trial_process(device, shape, scrypt_n)
@@ -142,7 +142,7 @@ def run_trial(request: str) -> str:
     asked = json.loads(request)
     trial = try_shape(
         pick_device(find_devices({}, processors=asked["processors"]), asked["provider"]),
-        KernelShape(**asked["shape"]),
+        KernelShape.from_json(asked["shape"]),
         asked["scrypt_n"],
         clock=time.perf_counter,
     )

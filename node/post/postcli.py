@@ -24,8 +24,6 @@ from node.post.data_verify import verify_data
 from node.post.difficulty import compute_vrf_difficulty
 from node.post.engine import CPU_PROVIDER_ID, DeviceClass, Provider
 from node.post.files import (
-    DIRECTORY_MODE,
-    FILE_MODE,
     IDENTITY_FILE_NAME,
     data_file_name,
     find_metadata,
@@ -50,6 +48,7 @@ from node.post.postcli_flags import (
     usage,
 )
 from node.post.postcli_log import InitLog
+from node.runtime.files import make_folder, write_new
 
 _SEED_SIZE: Final = 32
 _KEY_SIZE: Final = 64
@@ -475,9 +474,7 @@ class _Program:
         key = private_key_of(self.world.entropy(_SEED_SIZE))
         path = self.directory / IDENTITY_FILE_NAME
         try:
-            self.directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-            path.touch(mode=FILE_MODE, exist_ok=False)
-            path.write_text(key.hex(), encoding="ascii")
+            write_new(make_folder(self.directory) / path.name, key.hex().encode())
         except OSError as error:
             self.fail(f"failed to save identity: {error}")
         self.say(f"generated key in {IDENTITY_FILE_NAME}")

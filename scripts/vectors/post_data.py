@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,22 @@ FIRST_WORK = 1 << 20
 """Whole batches at once, as the reference computes them."""
 
 
+@cache
+def _label_code() -> LabelCode:
+    """Return the label function, compiled once for all families."""
+    return LabelCode()
+
+
 class Engines:
     """Label engines over one compiled function, by scrypt N."""
 
     def __init__(self) -> None:
-        self._code = LabelCode()
         self._engines: dict[int, CpuLabelEngine] = {}
 
     def engine(self, scrypt_n: int) -> CpuLabelEngine:
         """Return the engine for a value of scrypt N."""
         if scrypt_n not in self._engines:
-            self._engines[scrypt_n] = CpuLabelEngine(scrypt_n, code=self._code)
+            self._engines[scrypt_n] = CpuLabelEngine(scrypt_n, code=_label_code())
         return self._engines[scrypt_n]
 
     def for_init(self, scrypt_n: int) -> InitEngines:
