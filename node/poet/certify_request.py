@@ -26,7 +26,7 @@ MAX_DEPTH: Final = 127
 
 _ID_SIZE: Final = 32
 _QUAD: Final = 4
-_SPACE: Final = re.compile(r"[ \t\n\r]*")
+_SPACE: Final = " \t\n\r"
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _STRING: Final = re.compile(r'"([^"\\\x00-\x1f]|\\.)*"')
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -64,7 +64,7 @@ def read_request(body: bytes) -> tuple[Post, PostClaim]:
         MalformedRequestError: with the reference's text.
     """
     reader = _Reader(body.decode(errors="replace"))
-    content = reader.read_object(_REQUEST, "", "CertifyRequest")
+    content = reader.read_object(_REQUEST, "", "struct CertifyRequest")
     reader.expect_end()
     proof, metadata = content["proof"], content["metadata"]
     return (
@@ -274,9 +274,8 @@ class _Reader:
         return self._text[self._at : self._at + 1]
 
     def _skip_space(self) -> None:
-        match = _SPACE.match(self._text, self._at)
-        if match is not None:
-            self._at = match.end()
+        rest = self._text[self._at :]
+        self._at += len(rest) - len(rest.lstrip(_SPACE))
 
     def _place(self, ahead: int) -> str:
         """Name the position; columns count bytes, and start anew in every line."""

@@ -16,7 +16,7 @@ Source: post-rs, crate ``service``; post digest section 13.
 """
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 from node.post.metadata import SpaceMetadata
 from node.types.post import Post
@@ -172,3 +172,5 @@ class ProofMachine:
             case Failed(_, reason):
                 self.state = Idle()
                 return Refusal(reason)
+            case _:
+                assert_never(self.state)

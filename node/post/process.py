@@ -214,7 +214,13 @@ class PostProcess:
                 died or was closed.
         """
         self._last_number += 1
-        task = ProveTask(id=self._last_number, directory=str(directory), options=options, fast=fast)
+        task = ProveTask(
+            id=self._last_number,
+            directory=str(directory),
+            options=options,
+            fast=fast,
+            remote_pow=remote_pow,
+        )
         answer = await self._ask(task, progress)
         if not isinstance(answer, Proved):
             raise UnavailableError(f"the PoST worker answered a proof request with {answer}")
@@ -259,6 +265,8 @@ class PostProcess:
 
     async def _serve(self) -> None:
         """Run one worker from its start to its end."""
+        if not self._requests:
+            return
         try:
             child = await self.start(self.verifiers)
         except UnavailableError as error:

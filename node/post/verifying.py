@@ -12,7 +12,7 @@ post digest section 10.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, assert_never
 
 from node.base.errors import InvalidPostError, RejectError
 from node.post.difficulty import compute_proving_difficulty, count_index_bits, split_difficulty
@@ -349,6 +349,8 @@ def fault_error(fault: Fault) -> RejectError:
             return RejectError(str(fault), code="smesh.reject.post.indices")
         case UnitsTooSmall() | UnitsTooLarge() | InvalidNumLabels():
             return RejectError(str(fault), code="smesh.reject.post.units")
+        case _:
+            assert_never(fault)
 
 
 def _choose(indices: Sequence[int], claim: PostClaim, mode: Mode) -> tuple[tuple[int, int], ...]:

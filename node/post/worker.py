@@ -28,7 +28,7 @@ from node.post.proving import ProofProgress, open_space, prove
 from node.post.recomputing import RecomputedLabels
 from node.post.scan import ScanFactory
 from node.post.scan_cpu import choose_scan
-from node.post.verifying import find_fault
+from node.post.verifying import LabelLookup, find_fault
 from node.post.worker_wire import (
     LENGTH_SIZE,
     Advanced,
@@ -74,7 +74,7 @@ class Worker:
     randomx: RandomX = field(default_factory=RandomX)
     """Light RandomX, for all threads."""
 
-    labels: RecomputedLabels = field(default_factory=RecomputedLabels)
+    labels: LabelLookup = field(default_factory=RecomputedLabels)
     _stopped: set[int] = field(default_factory=set)
     _ending: bool = False
     _sending: threading.Lock = field(default_factory=threading.Lock)
@@ -211,10 +211,10 @@ def main() -> None:
     # Ctrl-C in a terminal reaches every process there; the owner decides for this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(options.niceness)
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # What libraries print must not get between the answers.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    Worker(sys.stdin.buffer, answers, verifiers=options.verifiers).run()
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        # What libraries print must not get between the answers.
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        Worker(sys.stdin.buffer, answers, verifiers=options.verifiers).run()
 
 
 if __name__ == "__main__":
