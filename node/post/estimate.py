@@ -15,9 +15,7 @@ from typing import Final
 from node.base.errors import UsageError
 from node.post.engine import DeviceClass, LabelSource
 from node.post.labels import LABEL_SIZE
-
-NONCES_PER_GROUP: Final = 16
-"""Nonces that share a proof of work."""
+from node.post.rules import NONCES_PER_GROUP
 
 SURE_NONCES: Final = 288
 """With so many nonces 99.9 % of all passes yield a proof, on mainnet's parameters."""

@@ -50,6 +50,8 @@ class InitOptions:
     num_units: int
     max_file_size: int = DEFAULT_FILE_SIZE
     scrypt_n: int = MAINNET_SCRYPT_N
+    scrypt_r: int = 1
+    scrypt_p: int = 1
 
     batch_size: int = DEFAULT_BATCH_SIZE
     """Labels after which a label is checked against another implementation; beyond the
@@ -131,6 +133,11 @@ def check_options(options: InitOptions) -> None:
             f"`cfg.K1` ({options.k1}) exceeds the range allowed by uint64"
         )
     check_scrypt_n(options.scrypt_n)
+    if (options.scrypt_r, options.scrypt_p) != (1, 1):
+        raise UsageError(
+            "only r = 1, p = 1 are supported, "
+            f"given: r = {options.scrypt_r}, p = {options.scrypt_p}"
+        )
     if options.max_file_size % LABEL_SIZE and not options.allow_unaligned_files:
         raise UsageError(
             f"invalid `opts.MaxFileSize`; expected: a multiple of {LABEL_SIZE}, "

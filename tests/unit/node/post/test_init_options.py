@@ -39,6 +39,7 @@ def test_usual_options_pass() -> None:
         ({"labels_per_unit": 2**62}, "uint64 overflow: `cfg.LabelsPerUnit` (4611686018427387904)"),
         ({"labels_per_unit": 2}, "invalid size: 8 labels; a space has 9 to 9223372036854775807"),
         ({"labels_per_unit": 2**60, "k1": 26}, "* `cfg.K1` (26) exceeds the range allowed"),
+        ({"scrypt_r": 8, "scrypt_p": 2}, "only r = 1, p = 1 are supported, given: r = 8, p = 2"),
         ({"scrypt_n": 3}, "invalid `n`; expected: power of 2, given: 3"),
         ({"max_file_size": 1030}, "expected: a multiple of 16, given: 1030"),
     ],
