@@ -5,6 +5,7 @@ the methods that need them.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,9 @@ class Context:
     monotonic: Callable[[], int] = time.monotonic_ns
     random: Callable[[int], bytes] = os.urandom
     """Returns so many unpredictable bytes."""
+
+    node_program: tuple[str, ...] = (sys.executable, "-m", "node")
+    """What ``node start`` runs."""
 
     options: Options = field(default_factory=Options)
     """Options of the command, over those before it, over the environment."""

@@ -26,6 +26,8 @@ from cli.output import ENVELOPE_VERSION
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "wallet": ("cli.commands.wallet", "Make, restore and read wallet files."),
     "account": ("cli.commands.account", "Accounts of a wallet and their addresses."),
+    "node": ("cli.commands.node", "Start, stop and look at a node."),
+    "config": ("cli.commands.config", "Explain and check configurations."),
     "genesis": ("cli.commands.genesis", "Check genesis data."),
     "version": ("cli.commands.root", "Show versions."),
 }
@@ -177,9 +179,8 @@ def _show_usage_error(error: typer.TyperException, arguments: Sequence[str]) -> 
         }
         sys.stdout.write(json.dumps(document) + "\n")
     else:
-        show = getattr(error, "show", None)
-        if show is not None:
-            show()
+        show = getattr(error, "show", lambda: sys.stderr.write(f"error: {message}\n"))
+        show()
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -39,9 +39,13 @@ def main(behaviour: str, *rest: str) -> None:
     if behaviour == "crash-once" and not Path(rest[0]).exists():
         Path(rest[0]).touch()
         sys.exit(1)
+    if behaviour == "suicide":
+        os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "silent":
         time.sleep(60)
     say("STATUS=loading")
+    if behaviour == "slow":
+        time.sleep(0.3)
     say("READY=1", "STATUS=synced", "X_SMESH_PUBLIC=127.0.0.1:1234")
     while True:
         signal.pause()

@@ -71,6 +71,7 @@ def test_causes_are_told_once_and_in_order() -> None:
     outer = SpacemeshError("saving failed")
     outer.__cause__ = middle
 
+    inner.__cause__ = ValueError("disk is full")
     assert causes(outer) == ["cannot write: disk is full", "disk is full"]
     assert causes(SpacemeshError("alone")) == []
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from cli import main
 from cli.errors import ExitCode
@@ -62,6 +63,29 @@ def test_exit_codes_of_commands_come_through(
     monkeypatch.setenv("SMCLI_HOME", str(tmp_path))
     assert main.main(["wallet", "read", str(tmp_path / "absent")]) == ExitCode.NOT_FOUND
     assert "no such wallet file" in capsys.readouterr().err
+
+
+class Failing:
+    """A command tree that fails in a given way."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def main(self, **_options: object) -> None:
+        raise self.error
+
+
+def test_an_end_of_input_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.main.get_command", lambda _: Failing(typer.Abort()))
+    assert main.main([]) == ExitCode.INTERRUPTED
+
+
+def test_a_plain_error_of_typer_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("typer.main.get_command", lambda _: Failing(typer.TyperException("odd")))
+    assert main.main([]) == 1
+    assert capsys.readouterr().err == "error: odd\n"
 
 
 def test_bugs_leave_their_traceback_in_a_file(

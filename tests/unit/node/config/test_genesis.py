@@ -1,9 +1,17 @@
 """Golden ATX and genesis id of the known networks (keys digest section 5)."""
 
+import json
+
 import pytest
 
+from node.base.errors import ConfigError
 from node.config.durations import SECOND, Instant
-from node.config.genesis import genesis_id, golden_atx
+from node.config.genesis import check_genesis, encode_genesis, genesis_id, golden_atx
+from node.config.model.genesis import GenesisConfig
+
+GENESIS = GenesisConfig(
+    genesis_time=Instant.parse("2026-11-21T09:16:32Z"), extra_data="x", accounts={"b": 2, "a": 1}
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +52,42 @@ def test_known_networks(time: str, extra_data: str, golden: str) -> None:
 
 def test_parts_of_a_second_do_not_count() -> None:
     assert golden_atx(Instant(5 * SECOND + 7), "x") == golden_atx(Instant(5 * SECOND), "x")
+
+
+def test_the_genesis_of_the_first_start_is_kept() -> None:
+    stored = encode_genesis(GENESIS)
+
+    assert json.loads(stored) == {
+        "GenesisTime": "2026-11-21T09:16:32Z",
+        "ExtraData": "x",
+        "Accounts": {"a": 1, "b": 2},
+    }
+    check_genesis(stored, GENESIS)
+    with pytest.raises(ValueError, match="genesis-time is not set"):
+        encode_genesis(GenesisConfig())
+
+
+def test_times_are_compared_as_instants_and_no_accounts_are_none() -> None:
+    stored = b'{"GenesisTime":"2026-11-21T10:16:32+01:00","ExtraData":"x","Accounts":null}'
+
+    check_genesis(stored, GenesisConfig(genesis_time=GENESIS.genesis_time, extra_data="x"))
+    with pytest.raises(ConfigError, match="after node initialization: accounts"):
+        check_genesis(stored, GENESIS)
+
+
+@pytest.mark.parametrize(
+    ("stored", "problem"),
+    [
+        (b"{", "is damaged"),
+        (b"[]", "is damaged"),
+        (b"{}", "is damaged"),
+        (
+            b'{"GenesisTime":"2026-11-21T09:16:33Z","ExtraData":"y","Accounts":{"a":1,"b":2}}',
+            "genesis_time, extra_data",
+        ),
+    ],
+)
+def test_another_genesis_is_refused(stored: bytes, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem) as caught:
+        check_genesis(stored, GENESIS)
+    assert caught.value.code == "smesh.config.genesis"

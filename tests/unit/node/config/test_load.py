@@ -19,6 +19,7 @@ from node.config.load import (
     LoadedConfig,
     Override,
     Places,
+    _decode,
     load_config,
     to_tree,
 )
@@ -430,6 +431,11 @@ def test_the_machine_decides_where_a_preset_leaves_it_open() -> None:
     assert [smeshing.proving.threads_on(cpus) for cpus in (1, 2, 16)] == [1, 1, 12]
     assert [smeshing.verifying.workers_on(cpus) for cpus in (1, 2, 16)] == [1, 1, 8]
     assert msgspec.structs.replace(smeshing.proving, threads=5).threads_on(2) == 5
+
+
+def test_a_kind_without_a_decoder_is_a_mistake_of_ours() -> None:
+    with pytest.raises(NotImplementedError, match="complex"):
+        _decode(complex, "1j", PLACES)
 
 
 def test_difficulties_have_32_bytes() -> None:
