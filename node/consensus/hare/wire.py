@@ -6,10 +6,11 @@ form, with the identifiers filled in and the compact list empty.
 Source: go-spacemesh, hare3/types.go and hare4/types.go; codec digest section 4.4.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 from node.base import scale
 from node.base.hashing import hash32
@@ -21,6 +22,7 @@ from node.types.ids import (
     ProposalID,
     SmesherID,
     VrfSignature,
+    padded,
 )
 from node.types.layer import LayerID
 from node.types.metadata import HareMetadata
@@ -29,6 +31,10 @@ ROUNDS_PER_ITERATION: Final = 7
 """Rounds that repeat; the preround comes once, before them."""
 MAX_PROPOSALS: Final = 2350
 """Most proposals in a message."""
+MAX_SERVED_PROPOSALS: Final = 2050
+"""Most proposals in an answer of the full exchange; fewer than in a message."""
+MAX_ANSWER_BYTES: Final = 999_999
+"""Longest answer of the full exchange that is read."""
 
 
 class Round(IntEnum):
@@ -147,6 +153,9 @@ class MessageV4:
         return _metadata(self.body, self.hash)
 
 
+HareMessage: TypeAlias = MessageV3 | MessageV4
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompactIDRequest:
     """Asks a peer for the full identifiers in a message, hare 4."""
@@ -158,4 +167,20 @@ class CompactIDRequest:
 class CompactIDResponse:
     """The full identifiers, hare 4."""
 
-    ids: Annotated[tuple[ProposalID, ...], Limit(2050)]
+    ids: Annotated[tuple[ProposalID, ...], Limit(MAX_SERVED_PROPOSALS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactIDAnswer:
+    """All bytes on the stream after a request: the response behind its length, hare 4."""
+
+    response: Annotated[bytes, Limit(MAX_ANSWER_BYTES)]
+    """An encoded ``CompactIDResponse``."""
+
+
+def compute_reference(proposals: Iterable[ProposalID]) -> Hash32:
+    """Return what names a set of proposals in commit and notify messages.
+
+    The order counts and repetitions do, too: a set is named as it was sent.
+    """
+    return Hash32(hash32(*map(padded, proposals)))
