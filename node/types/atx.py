@@ -4,11 +4,15 @@ Source: go-spacemesh, common/types/activation, ActivationTx.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from node.base.scale import U8, U32, U64
 from node.types.address import Address
 from node.types.ids import AtxID, SmesherID
 from node.types.layer import EpochID
+
+U64_MASK: Final = (1 << 64) - 1
+"""Heights wrap, as in the reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class Atx:
     """num_units times tick_count."""
 
     received_ns: U64
-    """When it was received, nanoseconds since the Unix epoch; 0 when synced."""
+    """When it was received, nanoseconds since the Unix epoch; 0 out of a checkpoint."""
 
     version: U8
     """1 or 2: the wire version of the raw bytes."""
@@ -57,7 +61,7 @@ class Atx:
     @property
     def tick_height(self) -> int:
         """Height that this ATX reaches."""
-        return self.base_tick_height + self.tick_count
+        return self.base_tick_height + self.tick_count & U64_MASK
 
     @property
     def target_epoch(self) -> EpochID:

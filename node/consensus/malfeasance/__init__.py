@@ -1,1 +1,13 @@
-"""Proofs that an identity broke the protocol."""
+"""Proofs that an identity broke the protocol.
+
+    wire         the five kinds of proof
+    rules        does a proof convict, and whom?
+    convictions  what happens once somebody is convicted: stored, told, announced, gossiped
+    handler      proofs that peers gossip and send
+    ports        what is needed of others, and who is told
+
+Whoever finds misbehaviour writes the proof in the batch of the message that completed it
+(``Convictions.convict``), tells after the commit (``tell``), and publishes (``publish``).
+
+Source: go-spacemesh, malfeasance; tortoise digest section 12.
+"""
