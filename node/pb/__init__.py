@@ -1,0 +1,1 @@
+"""Generated protobuf types of the API; scripts/gen_api.py makes them from scripts/proto."""

@@ -1,0 +1,1 @@
+"""Package spacemesh.v1."""

@@ -1,0 +1,1 @@
+"""Package spacemesh.v2alpha1."""
