@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from node.base.errors import SpacemeshError
-from node.store.local import PendingChallenge
 from node.types.atx_v1 import NIPostChallengeV1
+from node.types.challenge import PendingChallenge
 from node.types.ids import Hash32, PoetRef
 from node.types.layer import EpochID
 from node.types.layer_time import LayerTime

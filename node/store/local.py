@@ -19,6 +19,7 @@ from node.base.scale import U32, U64, Limit
 from node.store import schema
 from node.store.db import Batch, Database, Reader
 from node.store.schema import key_u8, key_u32, key_u64, number_of, read_record
+from node.types.challenge import PendingChallenge
 from node.types.ids import AtxID, BallotID, Hash32, PoetRef, SmesherID
 from node.types.layer import EpochID, LayerID
 from node.types.post import MembershipProof, Post
@@ -40,28 +41,6 @@ class InitialPost:
 
     challenge: Hash32
     """Zero for the initial PoST."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingChallenge:
-    """What is being proven now."""
-
-    publish_epoch: EpochID
-    sequence: U64
-    previous_atx: AtxID
-    positioning_atx: AtxID
-
-    commitment_atx: AtxID | None
-    """Present for an initial ATX only."""
-
-    initial_post: Post | None
-    """Present for an initial ATX only."""
-
-    poet_ref: PoetRef | None
-    """The proof that was chosen, once the round has ended."""
-
-    membership: MembershipProof | None
-    """That the challenge is a member of that proof's statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """What block generation asks of components beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from node.types.ids import BlockID, ProposalID
+from node.types.block import AnyReward, Block
+from node.types.ids import BlockID, ProposalID, TransactionID
 from node.types.layer import LayerID
 from node.types.proposal import Proposal
 
@@ -20,6 +21,33 @@ class Certifier(Protocol):
 
     async def certify(self, layer: LayerID, block: BlockID) -> None:
         """Register our own hare output, and vouch for it where we have seats."""
+
+
+class MeshState(Protocol):
+    """Keeps blocks, and the state that follows them; the mesh."""
+
+    applied: LayerID
+    """Last layer in the state."""
+
+    def add_block(self, block: Block) -> None:
+        """Store a block whose transactions and ATXs are here; known ones are let be."""
+
+    def execute_optimistically(
+        self,
+        layer: LayerID,
+        tx_ids: Sequence[TransactionID],
+        rewards: Sequence[AnyReward],
+        make_block: Callable[[tuple[TransactionID, ...]], Block],
+    ) -> Block:
+        """Apply an ordered list of transactions, and make a block of those that were charged.
+
+        Raises:
+            PreconditionError: the layer is not the next one to apply.
+            NotFoundError: a transaction or an ATX is not here.
+        """
+
+    def on_hare_output(self, layer: LayerID, block: BlockID) -> None:
+        """Hare agreed on a block, or on none."""
 
 
 class LayerPatrol(Protocol):

@@ -28,6 +28,7 @@ from node.store.db import Batch, Database
 from node.store.statesql import local_rows, state_rows
 from node.store.statesql.files import SqlFile
 from node.types.atx import Atx
+from node.types.challenge import PendingChallenge
 from node.types.ids import NO_ATX, AtxID
 from node.types.transaction import RawTransaction, Transaction
 
@@ -261,7 +262,7 @@ def _put_challenge(batch: Batch, row: local_rows.ChallengeRow) -> None:
     local.put_challenge(
         batch,
         row.smesher,
-        local.PendingChallenge(
+        PendingChallenge(
             publish_epoch=row.publish_epoch,
             sequence=row.sequence,
             previous_atx=row.previous_atx,

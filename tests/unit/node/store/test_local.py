@@ -6,6 +6,7 @@ from node.base.errors import NotFoundError, PreconditionError
 from node.store import local
 from node.store.db import LevelDB
 from node.store.local import Duty
+from node.types.challenge import PendingChallenge
 from node.types.ids import NO_ATX, BallotID, PoetRef
 from node.types.layer import EpochID, LayerID
 from node.types.post import MembershipProof, Post
@@ -16,8 +17,8 @@ MEMBERSHIP = MembershipProof(nodes=(digest(1),), leaf_index=4)
 OWN, OTHER = smesher(1), smesher(2)
 
 
-def challenge(epoch: int) -> local.PendingChallenge:
-    return local.PendingChallenge(
+def challenge(epoch: int) -> PendingChallenge:
+    return PendingChallenge(
         publish_epoch=EpochID(epoch),
         sequence=2,
         previous_atx=NO_ATX,
