@@ -1,0 +1,53 @@
+"""Every service by the name that the configuration calls it.
+
+A service is a class over the backend whose ``service()`` maps its methods; to add one,
+write it, name it here, and put the name on a listener.
+
+Source: go-spacemesh, api/grpcserver/config.go; api digest section 2.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from node.api.backend import ApiBackend
+from node.api.registration import Service
+from node.api.v1.node import NodeService
+from node.base.errors import ConfigError
+
+Factory: TypeAlias = Callable[[ApiBackend], Service]
+
+SERVICES: Final[Mapping[str, Factory]] = MappingProxyType(
+    {
+        "node": lambda backend: NodeService(backend).service(),
+    }
+)
+"""By name in the configuration; names of version 2 end in ``_v2alpha1``."""
+
+PUBLIC: Final = ("node",)
+"""For anybody."""
+
+PRIVATE: Final[tuple[str, ...]] = ()
+"""For the operator."""
+
+POST: Final[tuple[str, ...]] = ()
+"""For PoST workers on this machine."""
+
+
+def make_services(backend: ApiBackend, names: Iterable[str]) -> tuple[Service, ...]:
+    """Return the services of a listener.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    services = []
+    for name in names:
+        factory = SERVICES.get(name)
+        if factory is None:
+            raise ConfigError(
+                f"unsupported service: {name}",
+                path="api.grpc-tls-services",
+                hint=f"choose from {', '.join(sorted(SERVICES))}",
+            )
+        services.append(factory(backend))
+    return tuple(services)

@@ -1,0 +1,1 @@
+"""Services of package spacemesh.v1, one module for each."""
