@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from node.types.atx import Atx
 from node.types.ids import AtxID, SmesherID
 from node.types.layer import EpochID
 from node.types.poet import PoetProofMessage
@@ -11,16 +10,21 @@ from node.types.poet import PoetProofMessage
 class PositioningAtxs(Protocol):
     """Chooses what an ATX stands on."""
 
-    async def positioning_atx(
-        self, publish_epoch: EpochID, smesher: SmesherID, previous: Atx | None
+    async def find_positioning_atx(
+        self,
+        smesher: SmesherID,
+        publish_epoch: EpochID,
+        *,
+        previous_atx: AtxID | None,
+        deadline_ns: int | None = None,
     ) -> AtxID:
-        """Return the positioning ATX for an own ATX; the golden ATX where there is none."""
+        """Return the ATX that a smesher's next one names; see ``activation.positioning``."""
 
 
 class PoetProofs(Protocol):
     """Stores PoET proofs."""
 
-    async def store(self, message: PoetProofMessage) -> None:
+    async def store(self, message: PoetProofMessage) -> object:
         """Validate and store a proof; one that is known is fine.
 
         Raises:

@@ -24,7 +24,7 @@ from node.events import (
 from node.post.files import find_metadata
 from node.post.init_engines import InitEngines
 from node.post.init_options import InitOptions
-from node.post.init_run import InitProgress, run_init
+from node.post.init_run import BlockingRunner, InitProgress, run_init
 from node.post.service import ProofWorker, Prover, ServiceOptions
 from node.smesher.post_registry import LocalPostClient, PostRegistry
 from node.types.ids import AtxID, SmesherID
@@ -74,6 +74,9 @@ class SupervisedPost:
 
     poll_s: float
     """How often the node asks whether a proof is done."""
+
+    blocking: BlockingRunner | None = None
+    """Where calls that wait for a disk run; threads if not given."""
 
     state: SetupState = SetupState.NOT_STARTED
     progress: InitProgress | None = None
@@ -149,7 +152,11 @@ class SupervisedPost:
         )
         try:
             await run_init(
-                self.space.directory, options, self.engines, on_progress=self._on_progress
+                self.space.directory,
+                options,
+                self.engines,
+                on_progress=self._on_progress,
+                blocking=self.blocking,
             )
         except SpacemeshError as error:
             self.bus.publish(

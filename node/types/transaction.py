@@ -104,7 +104,7 @@ class TransactionResult:
     layer: LayerID
 
     addresses: Annotated[tuple[Address, ...], Limit(10)]
-    """Accounts that were touched, in ascending order."""
+    """Accounts that were touched: the principal, then the others in the order of change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from node.store.db import LevelDB
 from node.types.active_set import EpochActiveSet, active_set_hash
 from node.types.address import Address
 from node.types.atx import Atx
-from node.types.ballot import Ballot, EpochData, InnerBallot, VotingEligibility, Votes
+from node.types.ballot import Ballot, EpochData, InnerBallot, Votes, VotingEligibility
 from node.types.block import AnyReward, Block, InnerBlock, RationalWeight
 from node.types.ids import (
     NO_ATX,

@@ -17,35 +17,23 @@ import structlog
 from node.base.errors import IgnoreError, NotFoundError, SpacemeshError, StoreError
 from node.consensus.atxdata import AtxData
 from node.consensus.blocks.make_block import BlockPlan, Candidate, ProposalFacts, plan_block
-from node.consensus.blocks.ports import Certifier, LayerPatrol, ProposalSource
-from node.consensus.mesh.service import Mesh
+from node.consensus.blocks.ports import Certifier, LayerPatrol, MeshState, ProposalSource
+from node.consensus.hare.ports import HareOutput
 from node.net.fetch.client import Fetcher
 from node.net.fetch.wire import Hint
 from node.store.ballots import find_ballot
 from node.store.db import Reader
 from node.store.layers import find_mesh_hash
 from node.store.transactions import find_transaction
-from node.types.ids import NO_BLOCK, BlockID, ProposalID, TransactionID, padded
+from node.types.ids import NO_BLOCK, BlockID, TransactionID, padded
 from node.types.layer import LayerID
 from node.types.layer_time import LayerTime
 from node.types.proposal import Proposal
-
-MAX_OUTPUTS: Final = 1000
-"""Outputs that may wait; hare waits when the queue is full."""
 
 POLL_S: Final = 0.5
 """How often planned layers are looked at while no output comes."""
 
 log = structlog.get_logger("blockGenerator")
-
-
-@dataclass(frozen=True, slots=True)
-class HareOutput:
-    """What hare agreed on in a layer."""
-
-    layer: LayerID
-    proposals: tuple[ProposalID, ...]
-    """Ascending; none for an empty layer."""
 
 
 @dataclass(kw_only=True)
@@ -56,7 +44,7 @@ class BlockService:
     time: LayerTime
     atxdata: AtxData
     fetcher: Fetcher
-    mesh: Mesh
+    mesh: MeshState
     proposals: ProposalSource
     certifier: Certifier
     patrol: LayerPatrol
@@ -67,8 +55,8 @@ class BlockService:
     threshold_percent: int
     """Share of eligibilities that must agree on the mesh for an optimistic block."""
 
-    outputs: asyncio.Queue[HareOutput] = field(default_factory=lambda: asyncio.Queue(MAX_OUTPUTS))
-    """Bounded; hare waits when it is full."""
+    outputs: asyncio.Queue[HareOutput]
+    """What hare agreed on, in the order of arrival; bounded, hare waits when it is full."""
 
     _optimistic: dict[LayerID, BlockPlan] = field(default_factory=dict)
 

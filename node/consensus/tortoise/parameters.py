@@ -6,7 +6,9 @@ Source: go-spacemesh, tortoise (Config); tortoise digest section 1.
 from dataclasses import dataclass
 
 from node.base.errors import ConfigError
+from node.config.model.root import NodeConfig
 from node.types.layer import EpochID, LayerID
+from node.types.layer_time import LayerTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,3 +73,25 @@ class TortoiseParameters:
     def within_hdist(self, layer: int, last: int) -> bool:
         """Tell whether hare's output still decides our vote on a layer."""
         return layer + self.hdist > last
+
+
+def tortoise_parameters(config: NodeConfig, time: LayerTime) -> TortoiseParameters:
+    """Return what the network fixes for its tortoise."""
+    tortoise = config.tortoise
+    return TortoiseParameters(
+        hdist=tortoise.hdist,
+        zdist=tortoise.zdist,
+        window_layers=tortoise.window_size,
+        max_exceptions=tortoise.max_exceptions,
+        bad_beacon_delay_layers=tortoise.delay_layers or time.layers_per_epoch,
+        layers_per_epoch=time.layers_per_epoch,
+        effective_genesis=time.effective_genesis,
+        historical_windows=tuple(
+            WindowSize(
+                first_layer=LayerID(interval.start),
+                last_layer=LayerID(interval.end),
+                size_layers=interval.window,
+            )
+            for interval in tortoise.historical_window_sizes
+        ),
+    )

@@ -1,0 +1,138 @@
+"""Composition root: builds a node's components, connects them, runs them.
+
+Source: go-spacemesh, node/node.go; node digest section 8.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from node.components import Components
+from node.consensus.activation.handler import TOPIC as ATX_TOPIC
+from node.consensus.activation.warm_up import load_recent
+from node.consensus.beacon.handler import (
+    FIRST_VOTES,
+    FOLLOWING_VOTES,
+    PROPOSALS,
+    WEAK_COIN,
+)
+from node.consensus.certifier.handler import TOPIC as CERTIFY_TOPIC
+from node.consensus.malfeasance.convictions import TOPIC as MALFEASANCE_TOPIC
+from node.consensus.mesh.history import StoredHistory
+from node.consensus.proposals.handler import TOPIC as PROPOSAL_TOPIC
+from node.consensus.tortoise.recover import recover
+from node.consensus.transactions.handler import TOPIC as TRANSACTION_TOPIC
+from node.environment import Environment
+from node.events import LayerStarted
+from node.layer_ticker import LayerTicker
+from node.net.fetch.wire import Hint
+from node.store.layers import find_applied_layer
+from node.wiring import (
+    FetchRoute,
+    Gate,
+    Route,
+    connect_fetch,
+    connect_gossip,
+)
+
+
+class Node(Components):
+    """Components that are connected and run."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Build and connect everything; nothing runs yet.
+
+        Raises:
+            ConfigError: the configuration does not describe a network that can be run.
+        """
+        super().__init__(environment)
+        self.mesh.initialise(environment.genesis_accounts)
+        self._warm_up()
+        self._connect()
+
+    async def submit(self, raw: bytes) -> None:
+        """Publish a raw transaction; our own handler judges it first.
+
+        Raises:
+            IgnoreError: it is not acceptable.
+        """
+        await self.environment.network.publish(TRANSACTION_TOPIC, raw)
+
+    async def run(self) -> None:
+        """Run every service until cancelled; a failing one stops all."""
+        services: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            self.fetcher.run,
+            self.sync_service.run,
+            self.mesh.run,
+            self.beacon_service.run,
+            self.block_service.run,
+            *(hare.run for hare in self.hares),
+            self.proposal_builder.run,
+            *(builder.run for builder in self.atx_builders),
+            self._follow_layers,
+        ]
+        async with asyncio.TaskGroup() as tasks:
+            for service in services:
+                tasks.create_task(service())
+
+    async def _follow_layers(self) -> None:
+        async for layer in LayerTicker(self.clock, self.time).ticks():
+            self.proposals.on_layer(layer)
+            self.certifier.on_layer(layer)
+            self.bus.publish(LayerStarted(layer=layer))
+
+    def _warm_up(self) -> None:
+        """Load the ATXs of the tortoise's window, and the tortoise itself."""
+        load_recent(
+            self.atxdata,
+            self.db,
+            applied=find_applied_layer(self.db) or self.time.effective_genesis,
+            window_layers=self.config.tortoise.window_size,
+            layers_per_epoch=self.time.layers_per_epoch,
+        )
+        recover(
+            self.tortoise,
+            self.atxdata,
+            StoredHistory(self.db),
+            clock_layer=self.time.layer_at(self.clock.now_ns()),
+        )
+
+    def _connect(self) -> None:
+        network = self.environment.network
+        routes = [
+            Route(ATX_TOPIC, self.activation.on_gossip, Gate.ATX),
+            Route(MALFEASANCE_TOPIC, self.malfeasance.on_gossip, Gate.ATX),
+            Route(PROPOSAL_TOPIC, self.proposal_handler.on_gossip, Gate.GOSSIP),
+            Route(TRANSACTION_TOPIC, self.transaction_handler.on_gossip, Gate.GOSSIP),
+            Route(CERTIFY_TOPIC, self.certifier.on_gossip, Gate.GOSSIP),
+        ]
+        if self.config.beacon.rounds_number > 0:
+            routes += [
+                Route(PROPOSALS, self.beacon.on_proposal, Gate.GOSSIP),
+                Route(FIRST_VOTES, self.beacon.on_first_votes, Gate.GOSSIP),
+                Route(FOLLOWING_VOTES, self.beacon.on_following_votes, Gate.GOSSIP),
+                Route(WEAK_COIN, self.beacon.on_weak_coin, Gate.GOSSIP),
+            ]
+        routes += [
+            Route(hare.handler.topic, hare.handler.on_gossip, Gate.ALWAYS) for hare in self.hares
+        ]
+        connect_gossip(network, routes, self.sync)
+        validators = {
+            Hint.ATX: self.activation.on_synced,
+            Hint.POET: self.poet_proofs.on_synced,
+            Hint.MALFEASANCE: self.malfeasance.on_synced,
+            Hint.BLOCK: self.block_handler.on_synced,
+            Hint.TX: self.transaction_handler.on_synced,
+            Hint.PROPOSAL: self.proposal_handler.on_synced,
+            Hint.BALLOT: self.proposal_handler.on_synced_ballot,
+            Hint.ACTIVE_SET: self.proposal_handler.on_synced_active_set,
+        }
+        connect_fetch(
+            network,
+            self.fetcher,
+            [
+                FetchRoute(hint, validator, partial(self.find_object, hint))
+                for hint, validator in validators.items()
+            ],
+        )

@@ -1,0 +1,111 @@
+"""PoSTs without waiting: labels, proofs and checks on the event loop, for simulations.
+
+Everything is the real thing, at the smallest cost of a label, but for the proof of work
+before each pass: it is BLAKE3 here, because RandomX takes 256 MiB and 40 ms a hash.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node.base.hashing import hash32
+from node.post.difficulty import check_vrf_nonce, compute_vrf_difficulty
+from node.post.engine import InlineLabels, ReferenceEngine
+from node.post.init_engines import COSTLY_CHECKS, InitEngines
+from node.post.k2pow import ProvingStoppedError
+from node.post.labels import make_commitment
+from node.post.proving import ProofOptions, ProofProgress, open_space, prove
+from node.post.recomputing import RecomputedLabels
+from node.post.rules import make_pow_input
+from node.post.scan import PlainScan
+from node.post.verifying import Mode, PostClaim, ProofParameters, check_post
+from node.types.ids import AtxID, SmesherID
+from node.types.post import Post
+
+SCRYPT_N = 2
+"""Least cost of a label."""
+
+
+def cheap_pow(
+    nonce_group: int,
+    challenge: bytes,
+    smesher: bytes,
+    difficulty: bytes,
+    *,
+    stopped: Callable[[], bool],
+) -> int:
+    """Return the smallest number whose BLAKE3 hash is below the difficulty.
+
+    Raises:
+        ProvingStoppedError: ``stopped`` said so.
+    """
+    number = 0
+    while hash32(make_pow_input(number, nonce_group, challenge, smesher)) >= difficulty:
+        if stopped():
+            raise ProvingStoppedError("the search for a proof of work was stopped")
+        number += 1
+    return number
+
+
+@dataclass
+class InlinePosts:
+    """Makes and checks proofs at once; one object serves all nodes of a simulation."""
+
+    labels: RecomputedLabels = field(default_factory=RecomputedLabels)
+
+    def engines(self) -> InitEngines:
+        """Return who computes the labels of a space."""
+        return InitEngines(
+            source=InlineLabels(ReferenceEngine(SCRYPT_N)), checker=None, checks=COSTLY_CHECKS
+        )
+
+    async def prove(
+        self,
+        directory: Path,
+        options: ProofOptions,
+        *,
+        fast: bool = False,
+        remote_pow: str = "",
+        progress: Callable[[ProofProgress], None] | None = None,
+    ) -> Post:
+        """See ``node.post.service.Prover``."""
+        return prove(
+            open_space(directory),
+            options,
+            pow_search=cheap_pow,
+            scan_factory=PlainScan,
+            progress=progress or _tell_nobody,
+            stopped=lambda: False,
+        )
+
+    async def verify(
+        self,
+        post: Post,
+        claim: PostClaim,
+        parameters: ProofParameters,
+        mode: Mode,
+        *,
+        prioritized: bool = False,
+    ) -> None:
+        """Check a proof.
+
+        Raises:
+            RejectError: it does not hold.
+        """
+        check_post(post, claim, parameters, mode, labels=self.labels, pow_hash=_pow_hash)
+
+    async def check_nonce(
+        self, smesher: SmesherID, commitment_atx: AtxID, *, num_labels: int, nonce: int
+    ) -> None:
+        """See ``activation.ports.NonceVerifier``."""
+        compute_vrf_difficulty(num_labels)
+        (label,) = self.labels(make_commitment(smesher, commitment_atx), (nonce,), SCRYPT_N)
+        check_vrf_nonce(smesher=smesher, num_labels=num_labels, nonce=nonce, label=label)
+
+
+def _tell_nobody(_: ProofProgress) -> None:
+    """Nobody waits for the progress of a proof that is made at once."""
+
+
+def _pow_hash(data: bytes) -> bytes:
+    return hash32(data)

@@ -1,0 +1,211 @@
+"""Whole nodes in one process and on one virtual clock, from one seed.
+
+A world has a network, a PoET and any number of nodes; each node has a folder of its own
+with real databases and real PoST data.  Nothing differs from the daemon but links, clock,
+randomness, and that work is done at once instead of in other processes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node.app import Node
+from node.config.durations import Instant
+from node.config.load import Override, Places, load_config
+from node.config.model.root import NodeConfig
+from node.consensus.activation.parameters import proof_parameters
+from node.crypto.ed25519 import Signer, private_key_of
+from node.environment import Environment
+from node.layer_ticker import LoopClock
+from node.net.memory import MemoryEnd, MemoryNetwork
+from node.poet.client import LocalPoetClient
+from node.poet.prover import InlineProver
+from node.poet.round_store import RoundStore
+from node.poet.server import PoetConfig, PoetServer
+from node.poet.work import ClearEngine
+from node.post.init_run import InlineRunner
+from node.post.service import ServiceOptions
+from node.runtime.workers import InlineWorkers
+from node.sim.links import Randomness, SeededLinks
+from node.sim.posts import SCRYPT_N, InlinePosts
+from node.smesher.identities import Identities, Identity
+from node.smesher.post_process import SpaceWanted, SupervisedPost
+from node.standalone import poet_schedule, preset_beacon
+from node.store.migrate import open_local, open_state
+from node.types.account import Account
+from node.types.address import Address
+
+GENESIS_NS = 1_700_000_000 * 10**9
+"""When layer 0 of every world starts; the clock begins before it."""
+NS_PER_S = 10**9
+ROUND_LEAVES = 2_000
+"""Work of a PoET round: enough for a few ticks, little enough for the event loop."""
+POLL_S = 1.0
+
+
+def world_config(folder: Path, settings: Mapping[str, str] | None = None) -> NodeConfig:
+    """Return the configuration of a world's nodes: preset standalone at the least cost."""
+    cheap = {
+        "genesis.genesis-time": str(Instant(GENESIS_NS)),
+        "smeshing.smeshing-opts.smeshing-opts-scrypt.N": str(SCRYPT_N),
+        **(settings or {}),
+    }
+    return load_config(
+        places=Places(home=folder, temporary=folder),
+        preset="standalone",
+        flags=[Override(key, value, "world") for key, value in cheap.items()],
+    ).config
+
+
+@dataclass(kw_only=True)
+class SimulatedNode:
+    """A node, its end of the network and its PoST worker."""
+
+    name: str
+    node: Node
+    end: MemoryEnd
+    supervised: SupervisedPost
+    task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Run the node until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self.end.start(tasks)
+            tasks.create_task(self.supervised.run())
+            tasks.create_task(self.node.run())
+
+
+@dataclass(kw_only=True)
+class World:
+    """Nodes that share a network, a PoET and a clock."""
+
+    folder: Path
+    seed: int
+    config: NodeConfig
+    accounts: tuple[Account, ...] = ()
+
+    start_before_ns: int = 20 * NS_PER_S
+    """How long before genesis the clock begins."""
+
+    network: MemoryNetwork = field(init=False)
+    random: Randomness = field(init=False)
+    clock: LoopClock = field(init=False)
+    posts: InlinePosts = field(default_factory=InlinePosts)
+    nodes: dict[str, SimulatedNode] = field(default_factory=dict)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _poet: PoetServer = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make clock, network and PoET."""
+        self.random = Randomness(b"world %d" % self.seed)
+        self.clock = LoopClock(GENESIS_NS - self.start_before_ns)
+        links = SeededLinks(Randomness(b"links %d" % self.seed))
+        self.network = MemoryNetwork(links=links)
+        schedule = poet_schedule(self.config, GENESIS_NS)
+        self._poet = PoetServer(
+            PoetConfig(schedule=schedule, round_leaves=ROUND_LEAVES),
+            self._stack.enter_context(RoundStore(self.folder / "poet" / "db")),
+            self.folder / "poet" / "rounds",
+            InlineProver(ClearEngine()),
+            now_ns=self.clock.now_ns,
+            entropy=self.random,
+        )
+
+    def signer(self, number: int) -> Signer:
+        """Return the key of smesher ``number`` in this world."""
+        seed = Randomness(b"smesher %d of %d" % (number, self.seed))(32)
+        return Signer(private_key_of(seed), Node.genesis_id_of(self.config))
+
+    def add_node(self, number: int) -> SimulatedNode:
+        """Build a node with one smesher; nothing runs yet."""
+        name = f"node{number}"
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        signer = self.signer(number)
+        identities = Identities()
+        identities.register(Identity(f"{name}.key", signer))
+        coinbase = Address(bytes(4) + signer.smesher_id[:20])
+        end = self.network.join(name)
+        node = Node(
+            Environment(
+                config=self.config,
+                db=self._stack.enter_context(open_state(folder)),
+                local=self._stack.enter_context(open_local(folder)),
+                network=end,
+                clock=self.clock,
+                entropy=Randomness(b"%s of %d" % (name.encode(), self.seed)),
+                workers=InlineWorkers(),
+                post_verifier=self.posts,
+                prover=self.posts,
+                nonces=self.posts,
+                poet_engine=ClearEngine(),
+                poets=(LocalPoetClient(self._poet),),
+                identities=identities,
+                genesis_accounts=self.accounts,
+                coinbase=lambda: coinbase,
+            )
+        )
+        preset_beacon(node)
+        made = SimulatedNode(
+            name=name, node=node, end=end, supervised=self._supervised(node, folder, signer)
+        )
+        self.nodes[name] = made
+        return made
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the PoET and all nodes for the length of the block."""
+        async with asyncio.TaskGroup() as tasks:
+            poet = tasks.create_task(self._poet.run())
+            for node in self.nodes.values():
+                node.task = tasks.create_task(node.run())
+            try:
+                yield
+            finally:
+                poet.cancel()
+                for node in self.nodes.values():
+                    if node.task is not None:
+                        node.task.cancel()
+
+    async def until_layer(self, layer: int) -> None:
+        """Return when a layer starts."""
+        start_ns = GENESIS_NS + layer * self.config.main.layer_duration
+        await self.clock.sleep_until(start_ns)
+
+    def close(self) -> None:
+        """Close every database."""
+        self._stack.close()
+
+    def _supervised(self, node: Node, folder: Path, signer: Signer) -> SupervisedPost:
+        opts = self.config.smeshing.opts
+        directory = folder / "post"
+        supervised = SupervisedPost(
+            smesher=signer.smesher_id,
+            space=SpaceWanted(
+                directory=directory,
+                num_units=opts.num_units,
+                labels_per_unit=self.config.post.labels_per_unit,
+                max_file_size=opts.max_file_size,
+                scrypt_n=SCRYPT_N,
+                batch_size=opts.compute_batch_size,
+                min_units=self.config.post.min_num_units,
+                max_units=self.config.post.max_num_units,
+            ),
+            service=ServiceOptions(
+                directory=directory,
+                parameters=proof_parameters(self.config),
+                nonces=self.config.smeshing.proving.nonces,
+                threads=1,
+            ),
+            engines=self.posts.engines(),
+            prover=self.posts,
+            registry=node.post_registry,
+            bus=node.bus,
+            commitment=lambda: node.positioning.find_commitment_atx(signer.smesher_id),
+            poll_s=POLL_S,
+            blocking=InlineRunner(),
+        )
+        supervised.start()
+        return supervised

@@ -1,0 +1,280 @@
+"""One process is the whole network: a node, its PoET, its PoST worker, nobody else.
+
+Everything is what the live network runs; only the links to other machines are missing.
+The work of PoET, PoST and RandomX happens in processes of their own.
+
+Source: go-spacemesh, node/node.go (standalone); node digest section 11.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.app import Node
+from node.base.bech32 import decode_address
+from node.base.errors import ConfigError
+from node.config.durations import Instant
+from node.config.genesis import GENESIS_FILE, check_genesis, encode_genesis
+from node.config.model.root import NodeConfig
+from node.config.model.smeshing import CPU_PROVIDER
+from node.consensus.activation.parameters import proof_parameters
+from node.crypto.ed25519 import Signer
+from node.environment import Environment
+from node.layer_ticker import Clock
+from node.net.memory import MemoryNetwork
+from node.poet.client import LocalPoetClient
+from node.poet.prover import ProcessProver
+from node.poet.prover import Prover as PoetProver
+from node.poet.round import RoundSchedule
+from node.poet.round_store import RoundStore
+from node.poet.server import PoetConfig, PoetServer
+from node.poet.work import ClearEngine
+from node.post.difficulty import check_vrf_nonce, compute_vrf_difficulty
+from node.post.engine import LabelSource
+from node.post.engine_host import EngineWorker
+from node.post.engine_messages import WorkerOptions
+from node.post.init_engines import open_engines
+from node.post.labels import MAX_INDEX, make_commitment
+from node.post.process import PostProcess
+from node.post.service import ServiceOptions
+from node.post.verifier_pool import PostVerifier
+from node.runtime.files import locked, make_folder, write_new
+from node.runtime.workers import thread_workers
+from node.smesher.identities import Identities, Identity
+from node.smesher.keyfile import create_identity, read_identities
+from node.smesher.post_process import SpaceWanted, SupervisedPost
+from node.store.migrate import open_local, open_state
+from node.types.address import Address
+from node.types.ids import AtxID, Beacon, SmesherID
+from node.types.layer import EpochID
+from node.vm.genesis import genesis_accounts
+
+OWN_NAME = "self"
+"""Our name on the in-memory network."""
+POLL_S = 0.2
+"""How often the node asks its own PoST worker whether a proof is done."""
+
+
+@dataclass
+class Coinbase:
+    """Where rewards go; the operator may change it while the node runs."""
+
+    address: Address
+
+
+@dataclass(kw_only=True)
+class SourceNonces:
+    """Checks VRF nonces with a label worker, which ends when it is idle."""
+
+    source: LabelSource
+
+    async def check_nonce(
+        self, smesher: SmesherID, commitment_atx: AtxID, *, num_labels: int, nonce: int
+    ) -> None:
+        """See NonceVerifier."""
+        compute_vrf_difficulty(num_labels)
+        label = b""
+        if nonce != MAX_INDEX:
+            commitment = make_commitment(smesher, commitment_atx)
+            label = await self.source.labels(commitment, nonce, 1)
+        check_vrf_nonce(smesher=smesher, num_labels=num_labels, nonce=nonce, label=label)
+
+
+@dataclass(kw_only=True)
+class Standalone:
+    """The running parts of a standalone network."""
+
+    node: Node
+    network: MemoryNetwork
+    poet: PoetServer
+    post: PostProcess
+    supervised: SupervisedPost
+    coinbase: Coinbase
+
+    async def run(self) -> None:
+        """Run everything until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.network.run())
+            tasks.create_task(self.post.run())
+            tasks.create_task(self.poet.run())
+            tasks.create_task(self.supervised.run())
+            tasks.create_task(self.node.run())
+
+
+def check_standalone(config: NodeConfig) -> Instant:
+    """Return the genesis time of a configuration that can be run here.
+
+    Raises:
+        ConfigError: it describes a network of several machines, or has no genesis time.
+    """
+    if not config.main.standalone:
+        raise ConfigError(
+            "this version runs a network in one process only",
+            path="main.standalone",
+            code="smesh.config.standalone",
+            hint="use --preset standalone; links to other machines come with a later version",
+        )
+    if config.genesis.genesis_time is None:
+        raise ConfigError(
+            "genesis-time is not set",
+            path="genesis.genesis-time",
+            code="smesh.config.genesis",
+            hint="give --genesis-time, some 30 seconds ahead",
+        )
+    return config.genesis.genesis_time
+
+
+@asynccontextmanager
+async def open_standalone(
+    config: NodeConfig,
+    *,
+    clock: Clock,
+    entropy: Callable[[int], bytes] = os.urandom,
+    poet_prover: PoetProver | None = None,
+) -> AsyncIterator[Standalone]:
+    """Open everything a standalone network needs; nothing runs yet.
+
+    Raises:
+        ConfigError: the configuration cannot be run, or the folder is another network's.
+        PreconditionError: another process uses the folder.
+        StoreError: the folder is damaged or cannot be written.
+    """
+    genesis_time = check_standalone(config)
+    folder = make_folder(Path(config.main.data_folder))
+    async with AsyncExitStack() as stack:
+        make_folder(Path(config.main.filelock).parent)
+        stack.enter_context(locked(Path(config.main.filelock)))
+        _check_folder(folder, config)
+        db = stack.enter_context(open_state(folder))
+        local = stack.enter_context(open_local(folder))
+        workers = stack.enter_context(thread_workers(1))
+        post = PostProcess()
+        nonces = EngineWorker(WorkerOptions(kind="cpu", scrypt_n=config.smeshing.opts.scrypt.n))
+        await stack.enter_async_context(nonces)
+        poet = PoetServer(
+            PoetConfig(schedule=poet_schedule(config, int(genesis_time))),
+            stack.enter_context(RoundStore(folder / "poet" / "db")),
+            make_folder(folder / "poet" / "rounds"),
+            poet_prover or ProcessProver(),
+            now_ns=clock.now_ns,
+            entropy=entropy,
+        )
+        network = MemoryNetwork(strict=False)
+        coinbase = Coinbase(_coinbase(config))
+        identities = Identities()
+        environment = Environment(
+            config=config,
+            db=db,
+            local=local,
+            network=network.join(OWN_NAME),
+            clock=clock,
+            entropy=entropy,
+            workers=workers,
+            post_verifier=PostVerifier(
+                post, workers=config.smeshing.verifying.workers_on(os.cpu_count() or 1)
+            ),
+            prover=post,
+            nonces=SourceNonces(source=nonces),
+            poet_engine=ClearEngine(),
+            poets=(LocalPoetClient(poet, config.main.poet_servers[0].address),),
+            identities=identities,
+            genesis_accounts=genesis_accounts(
+                (Address(decode_address(text, config.main.network_hrp)), amount)
+                for text, amount in config.genesis.accounts.items()
+            ),
+            coinbase=lambda: coinbase.address,
+        )
+        genesis_id = Node.genesis_id_of(config)
+        for key in read_identities(folder) or (create_identity(folder, entropy),):
+            identities.register(Identity(key.name, Signer(key.private_key, genesis_id)))
+        node = Node(environment)
+        supervised = await _supervised(node, post, stack)
+        preset_beacon(node)
+        yield Standalone(
+            node=node,
+            network=network,
+            poet=poet,
+            post=post,
+            supervised=supervised,
+            coinbase=coinbase,
+        )
+
+
+async def _supervised(node: Node, post: PostProcess, stack: AsyncExitStack) -> SupervisedPost:
+    config = node.config
+    opts = config.smeshing.opts
+    (identity,) = node.environment.identities.all()
+    smesher = identity.signer.smesher_id
+    directory = Path(opts.data_dir)
+    provider = CPU_PROVIDER if opts.provider is None else opts.provider
+    engines = await stack.enter_async_context(open_engines(provider, opts.scrypt.n))
+    proving = config.smeshing.proving
+    supervised = SupervisedPost(
+        smesher=smesher,
+        space=SpaceWanted(
+            directory=directory,
+            num_units=opts.num_units,
+            labels_per_unit=config.post.labels_per_unit,
+            max_file_size=opts.max_file_size,
+            scrypt_n=opts.scrypt.n,
+            batch_size=opts.compute_batch_size,
+            min_units=config.post.min_num_units,
+            max_units=config.post.max_num_units,
+        ),
+        service=ServiceOptions(
+            directory=directory,
+            parameters=proof_parameters(config),
+            nonces=proving.nonces,
+            threads=proving.threads_on(os.cpu_count() or 1),
+            fast=proving.randomx_mode == "fast",
+        ),
+        engines=engines,
+        prover=post,
+        registry=node.post_registry,
+        bus=node.bus,
+        commitment=lambda: node.positioning.find_commitment_atx(smesher),
+        poll_s=POLL_S,
+    )
+    if config.smeshing.start:
+        supervised.start()
+    return supervised
+
+
+def poet_schedule(config: NodeConfig, genesis_ns: int) -> RoundSchedule:
+    """Return when the rounds of the network's PoET start and end."""
+    return RoundSchedule(
+        genesis_ns=genesis_ns,
+        epoch_ns=config.main.layer_duration * config.main.layers_per_epoch,
+        phase_shift_ns=config.poet.phase_shift,
+        cycle_gap_ns=config.poet.cycle_gap,
+    )
+
+
+def _check_folder(folder: Path, config: NodeConfig) -> None:
+    """Write the genesis of a new data folder; refuse one of another network."""
+    file = folder / GENESIS_FILE
+    if file.exists():
+        check_genesis(file.read_bytes(), config.genesis)
+    else:
+        write_new(file, encode_genesis(config.genesis), mode=0o644)
+
+
+def _coinbase(config: NodeConfig) -> Address:
+    text = config.smeshing.coinbase
+    if not text:
+        raise ConfigError(
+            "smeshing enabled but no coinbase account provided",
+            path="smeshing.smeshing-coinbase",
+            hint="give --smeshing-coinbase and an address of your wallet",
+        )
+    return Address(decode_address(text, config.main.network_hrp))
+
+
+def preset_beacon(node: Node) -> None:
+    """Set the first beacon: no protocol could have run before it is needed."""
+    epoch = EpochID(node.time.epoch_of(node.time.effective_genesis) + 1)
+    if node.beacon.find_beacon(epoch) is None:
+        node.beacon.set_beacon(epoch, Beacon(node.genesis_id[: Beacon.SIZE]))

@@ -1,0 +1,86 @@
+"""Whole nodes on virtual time: everything is real but links, clock and randomness."""
+
+from pathlib import Path
+
+import pytest
+
+from node.sim.virtual_time import simulate
+from node.sim.world import World, world_config
+from node.store.accounts import find_account
+from node.store.atxs import atx_ids_in_epoch
+from node.store.ballots import ballots_in_layer
+from node.store.beacons import find_beacon
+from node.store.layers import find_applied_block, find_state_hash
+from node.types.layer import EpochID, LayerID
+
+LAYERS_PER_EPOCH = 10
+FIRST_LAYER = 20
+"""First layer with ballots: ATXs of epoch 1 are active in epoch 2."""
+
+HARE_4 = {
+    "hare3.enable": "false",
+    "hare4.enable": "true",
+    "hare4.preround-delay": "1s",
+    "hare4.round-duration": "100ms",
+}
+
+
+async def _run(world: World, count: int, last_layer: int) -> None:
+    for number in range(count):
+        world.add_node(number)
+    async with world.running():
+        await world.until_layer(last_layer)
+
+
+def _world(folder: Path, seed: int, settings: dict[str, str] | None = None) -> World:
+    return World(folder=folder, seed=seed, config=world_config(folder, settings))
+
+
+def test_a_network_of_one_earns_rewards(tmp_path: Path) -> None:
+    world = _world(tmp_path, 5)
+    simulate(_run(world, 1, FIRST_LAYER + 4))
+    (one,) = world.nodes.values()
+    db = one.node.db
+    applied = one.node.mesh.applied
+    assert applied >= FIRST_LAYER + 2
+    assert find_applied_block(db, applied) is not None
+    coinbase = one.node.environment.coinbase()
+    account = find_account(db, coinbase)
+    assert account is not None
+    assert account.balance > 0
+    world.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("settings", [{}, HARE_4], ids=["hare3", "hare4"])
+def test_four_nodes_come_to_the_same_state_in_three_epochs(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    world = _world(tmp_path, 7, settings)
+    last = FIRST_LAYER + 3 * LAYERS_PER_EPOCH
+    simulate(_run(world, 4, last))
+    nodes = [one.node for one in world.nodes.values()]
+    first = nodes[0]
+    for node in nodes:
+        assert node.mesh.applied >= last - 1
+        assert len(list(atx_ids_in_epoch(node.db, EpochID(3)))) == len(nodes)
+    for number in range(FIRST_LAYER, last - 1):
+        layer = LayerID(number)
+        roots = {find_state_hash(node.db, layer) for node in nodes}
+        assert len(roots) == 1
+        assert roots != {None}
+        assert find_applied_block(first.db, layer) is not None
+    for epoch in (3, 4):
+        beacons = {find_beacon(node.db, EpochID(epoch)) for node in nodes}
+        assert len(beacons) == 1
+        assert beacons != {None}
+    for node in nodes:
+        smesher = node.environment.identities.signers()[0].smesher_id
+        mine = [
+            layer
+            for layer in range(FIRST_LAYER, last)
+            if any(b.smesher == smesher for b in ballots_in_layer(first.db, LayerID(layer)))
+        ]
+        assert mine
+    world.close()
