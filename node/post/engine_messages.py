@@ -85,7 +85,19 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 Reply: TypeAlias = Opened | Note | Labels | Failed
 
-_encoder = msgspec.msgpack.Encoder()
+
+def plain_bytes(value: object) -> bytes:
+    """Return the bytes of an identifier, for an encoder that takes exact bytes only.
+
+    Raises:
+        TypeError: the value is no bytes at all.
+    """
+    if isinstance(value, bytes):
+        return bytes(value)
+    raise TypeError(f"a {type(value).__name__} cannot be sent to a worker")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=plain_bytes)
 _request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 

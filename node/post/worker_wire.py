@@ -19,6 +19,7 @@ from node.base.errors import (
     UnavailableError,
     UsageError,
 )
+from node.post.engine_messages import plain_bytes
 from node.post.k2pow import ProvingStoppedError
 from node.post.proving import DataError, NoProofError, ProofOptions, ProofProgress
 from node.post.verifying import All, Fault, Mode, One, PostClaim, ProofParameters, Subset
@@ -126,7 +127,7 @@ _KINDS: Final = {
 
 _FAULTS: Final = {kind.__name__: kind for kind in get_args(Fault)}
 
-_encoder: Final = msgspec.msgpack.Encoder()
+_encoder: Final = msgspec.msgpack.Encoder(enc_hook=plain_bytes)
 _task_decoder: Final[msgspec.msgpack.Decoder[Task]] = msgspec.msgpack.Decoder(Task)
 _answer_decoder: Final[msgspec.msgpack.Decoder[Answer]] = msgspec.msgpack.Decoder(Answer)
 

@@ -1,6 +1,8 @@
 """What the worker and its owner say comes out as it went in."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -42,6 +44,7 @@ from node.post.worker_wire import (
     read_verdict,
     restore_error,
 )
+from node.types.ids import Hash32
 from node.types.post import Post
 from tests.support.post_proofs import OPTIONS, PARAMETERS, claim
 
@@ -61,6 +64,21 @@ def test_tasks_travel(task: Task) -> None:
     frame = encode_frame(task)
     assert read_length(frame[:LENGTH_SIZE]) == len(frame) - LENGTH_SIZE
     assert decode_task(frame[LENGTH_SIZE:]) == task
+
+
+def test_identifiers_travel_as_bytes() -> None:
+    options = replace(OPTIONS, challenge=Hash32(bytes(range(32))))
+    task = decode_task(
+        encode_frame(ProveTask(id=7, directory="data", options=options))[LENGTH_SIZE:]
+    )
+    assert isinstance(task, ProveTask)
+    assert task.options == options
+
+
+def test_what_is_no_bytes_does_not_travel() -> None:
+    options = replace(OPTIONS, challenge=cast(bytes, object()))
+    with pytest.raises(TypeError, match="a object cannot be sent to a worker"):
+        encode_frame(ProveTask(id=7, directory="data", options=options))
 
 
 @pytest.mark.parametrize(
