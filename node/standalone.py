@@ -25,7 +25,7 @@ from node.crypto.ed25519 import Signer
 from node.environment import Environment
 from node.layer_ticker import Clock
 from node.net.memory import MemoryNetwork
-from node.poet.client import LocalPoetClient
+from node.poet.client import LocalPoetClient, poet_backoff
 from node.poet.prover import ProcessProver
 from node.poet.prover import Prover as PoetProver
 from node.poet.round import RoundSchedule
@@ -179,7 +179,14 @@ async def open_standalone(
             prover=post,
             nonces=SourceNonces(source=nonces),
             poet_engine=ClearEngine(),
-            poets=(LocalPoetClient(poet, config.main.poet_servers[0].address),),
+            poets=(
+                LocalPoetClient(
+                    poet,
+                    config.main.poet_servers[0].address,
+                    poet_backoff(config.poet),
+                    lambda bound: int.from_bytes(entropy(8), "little") % bound,
+                ),
+            ),
             identities=identities,
             genesis_accounts=genesis_accounts(
                 (Address(decode_address(text, config.main.network_hrp)), amount)

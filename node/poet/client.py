@@ -3,9 +3,12 @@
 :class:`PoetClient` is the port; :class:`LocalPoetClient` reaches a server in this process.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
+from node.base.errors import NotFoundError
+from node.config.model.consensus import PoetConfig
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Signer
 from node.poet.registration import (
@@ -16,8 +19,12 @@ from node.poet.registration import (
 )
 from node.poet.server import PoetInfo, PoetServer, RoundProof, SubmitReceipt
 from node.poet.tree import compute_statement, members_of_round
+from node.runtime.retry import Backoff, Growth, retry
 from node.types.ids import EdSignature, Hash32
 from node.types.poet import PoetProofMessage
+
+NO_RETRY: Final = Backoff(first_ns=0, attempts=1)
+"""Every failure is final."""
 
 
 class PoetClient(Protocol):
@@ -60,10 +67,16 @@ class PoetClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalPoetClient:
-    """A server in this process."""
+    """A server in this process.
+
+    A round's proof is ready a moment after the round's end, so it is asked for again while
+    it is not there, as it would be from a server elsewhere.
+    """
 
     server: PoetServer
     address: str = "in-process"
+    backoff: Backoff = NO_RETRY
+    random_below: Callable[[int], int] = field(default=lambda _bound: 0)
 
     async def info(self) -> PoetInfo:
         """See PoetClient."""
@@ -79,7 +92,24 @@ class LocalPoetClient:
 
     async def proof(self, round_id: str) -> RoundProof:
         """See PoetClient."""
-        return self.server.proof(round_id)
+
+        async def ask() -> RoundProof:
+            return self.server.proof(round_id)
+
+        return await retry(ask, self.backoff, random_below=self.random_below, on=(NotFoundError,))
+
+
+def poet_backoff(config: PoetConfig) -> Backoff:
+    """Return how often and how long a PoET is asked again.
+
+    Source: poet digest section 8 (default client).
+    """
+    return Backoff(
+        first_ns=config.retry_delay,
+        growth=Growth.LINEAR,
+        attempts=1 + config.retry_max,
+        spread_percent=100,
+    )
 
 
 async def register(

@@ -20,7 +20,7 @@ from node.crypto.ed25519 import Signer, private_key_of
 from node.environment import Environment
 from node.layer_ticker import LoopClock
 from node.net.memory import MemoryEnd, MemoryNetwork
-from node.poet.client import LocalPoetClient
+from node.poet.client import LocalPoetClient, poet_backoff
 from node.poet.prover import InlineProver
 from node.poet.round_store import RoundStore
 from node.poet.server import PoetConfig, PoetServer
@@ -141,7 +141,13 @@ class World:
                 prover=self.posts,
                 nonces=self.posts,
                 poet_engine=ClearEngine(),
-                poets=(LocalPoetClient(self._poet),),
+                poets=(
+                    LocalPoetClient(
+                        self._poet,
+                        backoff=poet_backoff(self.config.poet),
+                        random_below=self.random.below,
+                    ),
+                ),
                 identities=identities,
                 genesis_accounts=self.accounts,
                 coinbase=lambda: coinbase,

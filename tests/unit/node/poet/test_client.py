@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from node.base import scale
+from node.base.errors import NotFoundError
+from node.config.durations import Nanoseconds
+from node.config.model.consensus import PoetConfig as Network
 from node.crypto.ed25519 import Signer, private_key_of, public_key_of, sign_bytes
-from node.poet.client import LocalPoetClient, make_proof_message, register
+from node.poet.client import LocalPoetClient, make_proof_message, poet_backoff, register
 from node.poet.engines import make_engine
 from node.poet.prover import InlineProver
 from node.poet.registration import (
@@ -90,3 +93,23 @@ def test_the_statement_of_a_foreign_round_is_rebuilt_as_nodes_do() -> None:
     assert make_proof_message(
         RoundProof(proof=answer.proof, members=(), service_pubkey=answer.service_pubkey), "12"
     ).statement == bytes(32)
+
+
+def test_a_proof_that_is_not_ready_is_asked_for_again(tmp_path: Path) -> None:
+    async def main(now_ns: Callable[[], int]) -> tuple[int, int]:
+        with RoundStore(tmp_path / "db") as store:
+            server = PoetServer(
+                CONFIG,
+                store,
+                tmp_path / "rounds",
+                InlineProver(make_engine()),
+                now_ns=now_ns,
+                entropy=bytes,
+            )
+            backoff = poet_backoff(Network(retry_delay=Nanoseconds(S), retry_max=2))
+            client = LocalPoetClient(server, backoff=backoff, random_below=lambda bound: bound - 1)
+            with pytest.raises(NotFoundError):
+                await client.proof("0")
+            return now_ns(), (backoff.attempts or 0)
+
+    assert run_virtually(main) == ((2 + 4) * S, 3)
