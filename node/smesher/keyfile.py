@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from node.base.errors import ConfigError
+from node.base.errors import ConfigError, StoreError
 from node.crypto.ed25519 import PRIVATE_KEY_SIZE, private_key_of
 from node.runtime.files import make_folder, write_new
 
@@ -72,8 +72,12 @@ def create_identity(data_folder: Path, entropy: Callable[[int], bytes]) -> Ident
         StoreError: the file cannot be written, or exists.
     """
     private_key = private_key_of(entropy(SEED_SIZE))
-    folder = make_folder(identities_folder(data_folder))
-    write_new(folder / SUPERVISED_NAME, private_key.hex().encode())
+    file = identities_folder(data_folder) / SUPERVISED_NAME
+    try:
+        make_folder(file.parent)
+        write_new(file, private_key.hex().encode())
+    except OSError as error:
+        raise StoreError(f"identity {file} cannot be written: {error.strerror}") from error
     return IdentityKey(SUPERVISED_NAME, private_key)
 
 

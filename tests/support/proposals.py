@@ -27,6 +27,7 @@ from node.consensus.tortoise.parameters import TortoiseParameters
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Signer, Verifier
 from node.events import Bus
+from node.layer_ticker import Clock
 from node.net.fetch.client import Fetcher
 from node.net.fetch.planner import FetchPlanner
 from node.net.fetch.server import FetchServer
@@ -189,11 +190,13 @@ class ProposalWorld(Chain):
         network: MemoryNetwork | None = None,
         members: Sequence[int] = (1, 2),
         weights: tuple[EpochWeight, ...] = (),
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(folder / name)
         self.network = network or MemoryNetwork()
         self.end = self.network.join(name)
-        self.clock = SteppedClock(TIME.start_of(LAYER))
+        self.stepped = SteppedClock(TIME.start_of(LAYER))
+        self.clock: Clock = clock or self.stepped
         self.bus = Bus()
         self.told = Told()
         self.mesh = MeshAt()
@@ -284,7 +287,7 @@ class ProposalWorld(Chain):
 
     def start_layer(self, layer: int, *, counted: int | None = None) -> None:
         """Move the clock, and the mesh to the layer before or to ``counted``."""
-        self.clock.now = TIME.start_of(LayerID(layer))
+        self.stepped.now = TIME.start_of(LayerID(layer))
         self.mesh.processed = LayerID(layer - 1 if counted is None else counted)
         self.tortoise.tally_votes(self.mesh.processed)
 

@@ -160,7 +160,7 @@ async def test_proposals_that_are_too_early_or_too_late_are_ignored(world: Propo
     with pytest.raises(IgnoreError, match="too late"):
         await world.gossip(proposal)
     world.mesh.processed = LayerID(7)
-    world.clock.now -= 1
+    world.stepped.now -= 1
     with pytest.raises(IgnoreError, match="future"):
         await world.gossip(proposal)
 
