@@ -10,10 +10,11 @@ read them from the descriptors.
 import re
 import sys
 import tempfile
+from importlib.metadata import distribution
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
-from google.rpc import status_pb2
 from grpc_tools import protoc
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,18 @@ PACKAGES = {
 IMPORT = re.compile(r"^from spacemesh\.", re.MULTILINE)
 
 
+def google_folder() -> Path:
+    """Return the folder under which the common types of Google lie.
+
+    Raises:
+        RuntimeError: they are not installed.
+    """
+    found = find_spec("google.rpc.status_pb2")
+    if found is None or found.origin is None:
+        raise RuntimeError("googleapis-common-protos is not installed")
+    return Path(found.origin).parents[2]
+
+
 def generate(target: Path) -> None:
     """Write every generated file under ``target``.
 
@@ -43,7 +56,7 @@ def generate(target: Path) -> None:
                 "protoc",
                 f"--proto_path={PROTO}",
                 f"--proto_path={files('grpc_tools') / '_proto'}",
-                f"--proto_path={Path(status_pb2.__file__).parents[2]}",
+                f"--proto_path={distribution('googleapis-common-protos').locate_file('')}",
                 f"--python_out={folder}",
                 f"--pyi_out={folder}",
                 *sources,

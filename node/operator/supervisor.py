@@ -106,8 +106,12 @@ class Supervisor:
                 return code
             record = replace(record, restarts=record.restarts + 1)
 
-    def stop(self, number: int = signal.SIGINT) -> None:
-        """Ask the node to end, and do not start it again."""
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Ask the node to end, and do not start it again.
+
+        SIGTERM, because a shell lets its background jobs ignore SIGINT, and so would a node
+        that has not come to its own handlers yet.
+        """
         self._stopping = True
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
@@ -122,7 +126,7 @@ class Supervisor:
         )
         self._process = process
         if self._stopping:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
         record = replace(
             record, node=mark_process(process.pid), state=NodeState.STARTING, status=""
         )
