@@ -96,7 +96,7 @@ class Supervised:
     async def running(self) -> AsyncIterator[list[Event]]:
         """Run it; what it announces is in the list afterwards."""
         events: list[Event] = []
-        with self.bus.subscribe() as heard:
+        with self.bus.subscribe(Event) as heard:
             async with asyncio.TaskGroup() as tasks:
                 run = tasks.create_task(self.post.run())
                 yield events
@@ -106,9 +106,11 @@ class Supervised:
 
     async def reach(self, state: SetupState) -> None:
         """Wait until the space is so far."""
-        async with asyncio.timeout(10):
-            while self.post.state is not state:
-                await asyncio.sleep(0)
+        for _ in range(10_000):
+            if self.post.state is state:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError(self.post.state)
 
 
 async def test_a_space_is_made_and_served(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ async def test_a_refusal_is_told_with_its_reason(tmp_path: Path) -> None:
     client = LocalPostClient(working, poll_s=0)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(working.run())
-        with pytest.raises(UnavailableError, match="made no proof: .*wrong labels") as refused:
+        with pytest.raises(UnavailableError, match=r"made no proof: .*wrong labels") as refused:
             await client.proof(CHALLENGE)
         running.cancel()
     assert refused.value.code == "smesh.post.no_proof"

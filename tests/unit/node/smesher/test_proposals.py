@@ -320,6 +320,19 @@ async def test_a_node_that_is_not_synced_misses_the_slots_it_knows(world: Smeshi
     assert world.proposals(NEXT) == {}
 
 
+async def test_a_layer_without_slots_is_not_missed(world: Smeshing) -> None:
+    world.keys = [signer(1)]
+    builder = world.builder(layer_size=1)
+    await builder.on_layer(LAYER)
+    world.synced = False
+    missed = Heard(world.bus, SlotMissed)
+    for layer in range(LAYER, LAYER + 4):
+        await builder.on_layer(LayerID(layer))
+    layers = [event.layer for event in missed.of(SlotMissed)]
+    assert layers == list(builder._slots[EPOCH][SMESHER].layers)
+    assert len(layers) < 4
+
+
 @pytest.mark.parametrize("beacon", [None, Beacon.zero()])
 async def test_without_a_beacon_nothing_is_proposed(world: Smeshing, beacon: Beacon | None) -> None:
     layer = LayerID(12)
