@@ -102,6 +102,8 @@ BY_CODE: Final = {
     "smesh.address.length": ExitCode.INVALID,
     "smesh.address.reserved": ExitCode.INVALID,
     "smesh.device.refused": ExitCode.DEVICE_REFUSED,
+    "smesh.transaction.malformed": ExitCode.INVALID,
+    "smesh.usage.signature": ExitCode.INVALID,
 }
 """Codes whose exit code is not that of their class."""
 

@@ -26,6 +26,7 @@ from cli.output import ENVELOPE_VERSION
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "wallet": ("cli.commands.wallet", "Make, restore and read wallet files."),
     "account": ("cli.commands.account", "Accounts of a wallet and their addresses."),
+    "tx": ("cli.commands.tx", "Build, sign, send and watch transactions."),
     "node": ("cli.commands.node", "Start, stop and look at a node."),
     "config": ("cli.commands.config", "Explain and check configurations."),
     "genesis": ("cli.commands.genesis", "Check genesis data."),
