@@ -53,6 +53,7 @@ from node.store.local import (
     Duty,
     InitialPost,
     delete_initial_post,
+    delete_nipost,
     find_built_atx,
     find_challenge,
     find_claim,
@@ -608,6 +609,11 @@ async def test_each_finished_step_is_taken_up_again(smesher: Smesher) -> None:
     assert known.poet_ref == nipost.poet_ref
     assert await smesher.builder()._nipost(known) == nipost
     assert len(smesher.worker.asked) == asked
+    with smesher.local.batch() as batch:
+        delete_nipost(batch, SMESHER)
+    smesher.poets = []
+    assert await smesher.builder()._nipost(known) == nipost
+    assert len(smesher.worker.asked) == asked + 1
 
 
 async def test_a_post_that_comes_too_late_is_of_no_use(smesher: Smesher) -> None:
