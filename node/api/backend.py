@@ -1,16 +1,17 @@
 """What the services need of a node, in one record that the composition root fills."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from node.api.user_events import UserEventLog
 from node.config.genesis import golden_atx
 from node.config.model.root import NodeConfig
 from node.events import Bus
 from node.layer_ticker import Clock
 from node.smesher.identities import Identities
 from node.smesher.post_registry import PostRegistry
+from node.smesher.smeshing import SetupOptions, SetupProvider, SetupStatus
 from node.store.db import Database
 from node.types.address import Address
 from node.types.ids import AtxID, GenesisID
@@ -47,54 +48,6 @@ class SyncView(Protocol):
     @property
     def is_synced(self) -> bool:
         """Tell whether the node takes part."""
-
-
-class SetupState(IntEnum):
-    """How far the space of the supervised identity is; the numbers are the API's."""
-
-    NOT_STARTED = 1
-    PREPARED = 2
-    IN_PROGRESS = 3
-    PAUSED = 4
-    COMPLETE = 5
-    ERROR = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetupOptions:
-    """How the space of the supervised identity is made."""
-
-    data_folder: str
-    num_units: int
-
-    max_file_size: int
-    """Bytes of a label file."""
-
-    provider: int | None
-    """Number of the compute device; None for the best one found."""
-
-    throttle: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetupStatus:
-    """The space of the supervised identity."""
-
-    state: SetupState
-    labels_written: int
-    options: SetupOptions | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetupProvider:
-    """A device that can make space."""
-
-    number: int
-    model: str
-    is_gpu: bool
-
-    labels_per_second: int
-    """0 where it was not measured."""
 
 
 class SmeshingControl(Protocol):
@@ -163,6 +116,9 @@ class ApiBackend:
     version: str
     build: str
     """Such as a commit."""
+
+    user_events: UserEventLog = field(default_factory=UserEventLog)
+    """What happened to our own smeshers; the server fills it."""
 
     @property
     def prefix(self) -> str:

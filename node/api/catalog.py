@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from node.api.backend import ApiBackend
 from node.api.registration import Service
+from node.api.v1.admin import AdminService
 from node.api.v1.node import NodeService
 from node.base.errors import ConfigError
 
@@ -19,6 +20,7 @@ Factory: TypeAlias = Callable[[ApiBackend], Service]
 
 SERVICES: Final[Mapping[str, Factory]] = MappingProxyType(
     {
+        "admin": lambda backend: AdminService(backend).service(),
         "node": lambda backend: NodeService(backend).service(),
     }
 )
@@ -27,7 +29,7 @@ SERVICES: Final[Mapping[str, Factory]] = MappingProxyType(
 PUBLIC: Final = ("node",)
 """For anybody."""
 
-PRIVATE: Final[tuple[str, ...]] = ()
+PRIVATE: Final = ("admin",)
 """For the operator."""
 
 POST: Final[tuple[str, ...]] = ()

@@ -83,6 +83,11 @@ class SupervisedPost:
     error: str = ""
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Nothing holds the space yet."""
+        self._idle.set()
 
     @property
     def is_smeshing(self) -> bool:
@@ -93,10 +98,10 @@ class SupervisedPost:
         """Make the space, if it is not there, and serve it.
 
         Raises:
-            PreconditionError: it is being done already.
+            PreconditionError: it is being done already, or has not ended yet.
         """
-        if self._wanted.is_set():
-            raise PreconditionError("smeshing has started already")
+        if self._wanted.is_set() or not self._idle.is_set():
+            raise PreconditionError("post service already started")
         self._stopping.clear()
         self._wanted.set()
 
@@ -105,10 +110,15 @@ class SupervisedPost:
         self._wanted.clear()
         self._stopping.set()
 
+    async def stopped(self) -> None:
+        """Wait until nothing holds the space any more."""
+        await self._idle.wait()
+
     async def run(self) -> None:
         """Work while it is wanted, until cancelled."""
         while True:
             await self._wanted.wait()
+            self._idle.clear()
             try:
                 async with asyncio.TaskGroup() as tasks:
                     work = tasks.create_task(self._work())
@@ -121,6 +131,7 @@ class SupervisedPost:
             else:
                 self.state = SetupState.STOPPED
             self._wanted.clear()
+            self._idle.set()
 
     async def _work(self) -> None:
         await self._initialise()

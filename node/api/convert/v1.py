@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from node.api.backend import SetupOptions, SetupProvider, SetupState, SetupStatus
 from node.api.queries import AccountFacts, KnownState
 from node.base.bech32 import encode_address
 from node.pb.spacemesh.v1 import (
@@ -18,6 +17,8 @@ from node.pb.spacemesh.v1 import (
     types_pb2,
 )
 from node.smesher.identities import Identity, PostState
+from node.smesher.post_process import SetupState
+from node.smesher.smeshing import SetupOptions, SetupProvider, SetupStatus
 from node.types.address import Address
 from node.types.atx import Atx
 from node.types.block import Block
@@ -35,7 +36,7 @@ SETUP_STATES: Final = {
     SetupState.NOT_STARTED: smesher_types_pb2.PostSetupStatus.STATE_NOT_STARTED,
     SetupState.PREPARED: smesher_types_pb2.PostSetupStatus.STATE_PREPARED,
     SetupState.IN_PROGRESS: smesher_types_pb2.PostSetupStatus.STATE_IN_PROGRESS,
-    SetupState.PAUSED: smesher_types_pb2.PostSetupStatus.STATE_PAUSED,
+    SetupState.STOPPED: smesher_types_pb2.PostSetupStatus.STATE_PAUSED,
     SetupState.COMPLETE: smesher_types_pb2.PostSetupStatus.STATE_COMPLETE,
     SetupState.ERROR: smesher_types_pb2.PostSetupStatus.STATE_ERROR,
 }
