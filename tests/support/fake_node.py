@@ -46,7 +46,8 @@ def main(behaviour: str, *rest: str) -> None:
     say("STATUS=loading")
     if behaviour == "slow":
         time.sleep(0.3)
-    say("READY=1", "STATUS=synced", "X_SMESH_PUBLIC=127.0.0.1:1234")
+    private = ["X_SMESH_PRIVATE=127.0.0.1:1235"] if behaviour in {"demo", "slow"} else []
+    say("READY=1", "STATUS=synced", "X_SMESH_PUBLIC=127.0.0.1:1234", *private)
     while True:
         signal.pause()
 
