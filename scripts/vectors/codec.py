@@ -115,7 +115,8 @@ class _Line:
 
 
 @cache
-def _class(name: str) -> Any:
+def wire_class(name: str) -> Any:
+    """Return the class behind a type name of the reference."""
     module, _, attribute = TYPES[name].partition(":")
     return getattr(import_module(module), attribute)
 
@@ -150,7 +151,7 @@ def _derive(value: Any, key: str) -> str:
 def _difference(line: _Line) -> str:
     data = bytes.fromhex(line.hex)
     try:
-        value = scale.decode(_class(line.type), data)
+        value = scale.decode(wire_class(line.type), data)
     except DecodeError as error:
         return str(error)
     if scale.encode(value) != data:
