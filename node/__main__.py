@@ -20,6 +20,7 @@ from typing import Final
 
 import structlog
 
+from node.api.server import open_api
 from node.base.errors import (
     ConfigError,
     PreconditionError,
@@ -29,8 +30,9 @@ from node.base.errors import (
 )
 from node.config.flags import make_parser, read_flags, spell_booleans
 from node.config.load import LoadedConfig, Places, load_config, to_tree
+from node.config.model.root import NodeConfig
 from node.config.rules import check_config
-from node.layer_ticker import SystemClock
+from node.layer_ticker import Clock, SystemClock
 from node.runtime.logs import COMPONENTS, configure
 from node.runtime.notify import notify
 from node.standalone import open_standalone
@@ -92,8 +94,7 @@ async def _run(loaded: LoadedConfig) -> int:
 
         with _signals(stop):
             try:
-                async with open_standalone(config, clock=clock) as standalone:
-                    await standalone.run()
+                await _serve(config, clock)
             except asyncio.CancelledError:
                 if not received:
                     raise
@@ -102,6 +103,24 @@ async def _run(loaded: LoadedConfig) -> int:
         notify(os.environ, {"STOPPING": "1"})
         log.info("node_stopped")
         return SIGNAL_BASE + received[0] if received else 0
+
+
+async def _serve(config: NodeConfig, clock: Clock) -> None:
+    """Run the network and its API; tell whoever started us when the API answers."""
+    async with open_standalone(config, clock=clock) as standalone:
+        backend = standalone.api_backend(version("spacemesh"))
+        async with open_api(backend, config.api) as endpoints:
+            log.info("node_started", api=endpoints.public, operator_api=endpoints.private)
+            notify(
+                os.environ,
+                {
+                    "READY": "1",
+                    "STATUS": f"runs {config.preset or 'a network'} of one node",
+                    "X_SMESH_PUBLIC": endpoints.public,
+                    "X_SMESH_PRIVATE": endpoints.private,
+                },
+            )
+            await standalone.run()
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.api.backend import ApiBackend
 from node.app import Node
 from node.base.bech32 import decode_address
 from node.base.errors import ConfigError
@@ -46,6 +47,7 @@ from node.runtime.workers import thread_workers
 from node.smesher.identities import Identities, Identity
 from node.smesher.keyfile import create_identity, read_identities
 from node.smesher.post_process import SpaceWanted, SupervisedPost
+from node.smesher.smeshing import SupervisedSmeshing
 from node.store.migrate import open_local, open_state
 from node.types.address import Address
 from node.types.ids import AtxID, Beacon, SmesherID
@@ -54,6 +56,7 @@ from node.vm.genesis import genesis_accounts
 
 OWN_NAME = "self"
 """Our name on the in-memory network."""
+MAX_PEERS = 1 << 16
 POLL_S = 0.2
 """How often the node asks its own PoST worker whether a proof is done."""
 
@@ -92,7 +95,31 @@ class Standalone:
     poet: PoetServer
     post: PostProcess
     supervised: SupervisedPost
-    coinbase: Coinbase
+    smeshing: SupervisedSmeshing
+
+    def api_backend(self, version: str) -> ApiBackend:
+        """Return what the API reads and calls."""
+        node = self.node
+        environment = node.environment
+        return ApiBackend(
+            db=node.db,
+            local=environment.local,
+            time=node.time,
+            clock=node.clock,
+            bus=node.bus,
+            config=node.config,
+            genesis_id=node.genesis_id,
+            mesh=node.mesh,
+            pool=node.transactions,
+            sync=node.sync,
+            identities=environment.identities,
+            post_registry=node.post_registry,
+            smeshing=self.smeshing,
+            submit=node.submit,
+            peers=lambda: len(environment.network.best(MAX_PEERS)),
+            version=version,
+            build=version,
+        )
 
     async def run(self) -> None:
         """Run everything until cancelled."""
@@ -206,7 +233,12 @@ async def open_standalone(
             poet=poet,
             post=post,
             supervised=supervised,
-            coinbase=coinbase,
+            smeshing=SupervisedSmeshing(
+                post=supervised,
+                coinbase_account=coinbase,
+                provider=_provider(config),
+                throttle=config.smeshing.opts.throttle,
+            ),
         )
 
 
@@ -216,8 +248,7 @@ async def _supervised(node: Node, post: PostProcess, stack: AsyncExitStack) -> S
     (identity,) = node.environment.identities.all()
     smesher = identity.signer.smesher_id
     directory = Path(opts.data_dir)
-    provider = CPU_PROVIDER if opts.provider is None else opts.provider
-    engines = await stack.enter_async_context(open_engines(provider, opts.scrypt.n))
+    engines = await stack.enter_async_context(open_engines(_provider(config), opts.scrypt.n))
     proving = config.smeshing.proving
     supervised = SupervisedPost(
         smesher=smesher,
@@ -248,6 +279,12 @@ async def _supervised(node: Node, post: PostProcess, stack: AsyncExitStack) -> S
     if config.smeshing.start:
         supervised.start()
     return supervised
+
+
+def _provider(config: NodeConfig) -> int:
+    """Return the number of the device that makes labels."""
+    chosen = config.smeshing.opts.provider
+    return CPU_PROVIDER if chosen is None else chosen
 
 
 def poet_schedule(config: NodeConfig, genesis_ns: int) -> RoundSchedule:
