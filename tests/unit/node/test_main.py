@@ -37,7 +37,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_network_of_several_machines_is_a_configuration_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    coinbase = encode_address(decode_address(COINBASE, "standalone"), "stest")
+    coinbase = encode_address("stest", decode_address(COINBASE, "standalone"))
     arguments = _arguments(tmp_path, "--preset=testnet", f"--smeshing-coinbase={coinbase}")
     assert main(arguments) == 8
     assert "one process only" in capsys.readouterr().err
