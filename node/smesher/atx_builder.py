@@ -64,7 +64,6 @@ from node.store.db import Database
 from node.store.local import (
     FinishedNIPost,
     InitialPost,
-    PendingChallenge,
     PoetRegistration,
     claim_atx,
     delete_built_atxs,
@@ -83,6 +82,7 @@ from node.store.local import (
 )
 from node.types.address import Address
 from node.types.atx_v1 import ActivationTxV1, InnerActivationTxV1
+from node.types.challenge import PendingChallenge
 from node.types.ids import (
     NO_ATX,
     AtxID,
@@ -306,7 +306,12 @@ class AtxBuilder:
             if initial is None:
                 raise InvalidInitialPostError("there is no initial PoST")
             await self._check_initial_post(initial)
-        positioning = await self.positioning.positioning_atx(publish_epoch, self.smesher, previous)
+        positioning = await self.positioning.find_positioning_atx(
+            self.smesher,
+            publish_epoch,
+            previous_atx=None if previous is None else previous.id,
+            deadline_ns=self._selection_deadline(publish_epoch),
+        )
         pending = PendingChallenge(
             publish_epoch=publish_epoch,
             sequence=0 if previous is None else previous.sequence + 1,
@@ -336,6 +341,14 @@ class AtxBuilder:
             )
         )
         await self.clock.sleep_until(opens_ns)
+
+    def _selection_deadline(self, publish_epoch: EpochID) -> int | None:
+        """Return when the search for a positioning ATX has to end, if it has to."""
+        timeout_ns = self.config.positioning_atx_selection_timeout
+        if timeout_ns == 0:
+            return None
+        start_ns = round_start_for(publish_epoch, self.time, self.config.phase_shift)
+        return start_ns - self.config.grace_period + timeout_ns
 
     # NIPoST
 
