@@ -64,17 +64,25 @@ class SimulatedNode:
     """A node, its end of the network and its PoST worker."""
 
     name: str
+    number: int
     node: Node
     end: MemoryEnd
     supervised: SupervisedPost
+
+    databases: ExitStack
+    """Closes the node's databases."""
+
     task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Run the node until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self.end.start(tasks)
-            tasks.create_task(self.supervised.run())
-            tasks.create_task(self.node.run())
+            try:
+                tasks.create_task(self.supervised.run())
+                await self.node.run()
+            finally:
+                self.end.stop()
 
 
 @dataclass(kw_only=True)
@@ -96,6 +104,8 @@ class World:
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
     _poet: PoetServer = field(init=False)
+    _tasks: asyncio.TaskGroup = field(init=False)
+    _built: int = 0
 
     def __post_init__(self) -> None:
         """Make clock, network and PoET."""
@@ -119,8 +129,9 @@ class World:
         return Signer(private_key_of(seed), Node.genesis_id_of(self.config))
 
     def add_node(self, number: int) -> SimulatedNode:
-        """Build a node with one smesher; nothing runs yet."""
+        """Build a node with one smesher; it runs once the world does, or ``start`` is called."""
         name = f"node{number}"
+        databases = ExitStack()
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         signer = self.signer(number)
@@ -131,11 +142,11 @@ class World:
         node = Node(
             Environment(
                 config=self.config,
-                db=self._stack.enter_context(open_state(folder)),
-                local=self._stack.enter_context(open_local(folder)),
+                db=databases.enter_context(open_state(folder)),
+                local=databases.enter_context(open_local(folder)),
                 network=end,
                 clock=self.clock,
-                entropy=Randomness(b"%s of %d" % (name.encode(), self.seed)),
+                entropy=Randomness(b"%s of %d, %d" % (name.encode(), self.seed, self._built)),
                 workers=InlineWorkers(),
                 post_verifier=self.posts,
                 prover=self.posts,
@@ -155,18 +166,25 @@ class World:
         )
         preset_beacon(node)
         made = SimulatedNode(
-            name=name, node=node, end=end, supervised=self._supervised(node, folder, signer)
+            name=name,
+            number=number,
+            node=node,
+            end=end,
+            supervised=self._supervised(node, folder, signer),
+            databases=databases,
         )
         self.nodes[name] = made
+        self._built += 1
         return made
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the PoET and all nodes for the length of the block."""
         async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             poet = tasks.create_task(self._poet.run())
-            for node in self.nodes.values():
-                node.task = tasks.create_task(node.run())
+            for name in self.nodes:
+                self.start(name)
             try:
                 yield
             finally:
@@ -175,6 +193,26 @@ class World:
                     if node.task is not None:
                         node.task.cancel()
 
+    def start(self, name: str) -> None:
+        """Let a node of the running world run."""
+        node = self.nodes[name]
+        node.task = self._tasks.create_task(node.run())
+
+    async def stop(self, name: str) -> None:
+        """End a node at once, as if its process died, and take it off the network."""
+        node = self.nodes[name]
+        if node.task is not None:
+            node.task.cancel()
+            await asyncio.wait([node.task])
+        node.databases.close()
+
+    async def restart(self, name: str) -> None:
+        """End a node and start it again from what is on its disk."""
+        number = self.nodes[name].number
+        await self.stop(name)
+        self.add_node(number)
+        self.start(name)
+
     async def until_layer(self, layer: int) -> None:
         """Return when a layer starts."""
         start_ns = GENESIS_NS + layer * self.config.main.layer_duration
@@ -182,6 +220,8 @@ class World:
 
     def close(self) -> None:
         """Close every database."""
+        for node in self.nodes.values():
+            node.databases.close()
         self._stack.close()
 
     def _supervised(self, node: Node, folder: Path, signer: Signer) -> SupervisedPost:

@@ -1,5 +1,6 @@
 """Whole nodes on virtual time: everything is real but links, clock and randomness."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 from node.sim.virtual_time import simulate
 from node.sim.world import World, world_config
 from node.store.accounts import find_account
-from node.store.atxs import atx_ids_in_epoch
+from node.store.atxs import atx_ids_in_epoch, atxs_in_epoch
 from node.store.ballots import ballots_in_layer
 from node.store.beacons import find_beacon
+from node.store.identities import malicious_smeshers
 from node.store.layers import find_applied_block, find_state_hash
 from node.types.layer import EpochID, LayerID
 
@@ -83,4 +85,39 @@ def test_four_nodes_come_to_the_same_state_in_three_epochs(
             if any(b.smesher == smesher for b in ballots_in_layer(first.db, LayerID(layer)))
         ]
         assert mine
+    world.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_node_that_is_killed_and_started_again_says_nothing_twice(tmp_path: Path) -> None:
+    world = _world(tmp_path, 11)
+    last = FIRST_LAYER + 2 * LAYERS_PER_EPOCH
+
+    async def main() -> None:
+        for number in range(3):
+            world.add_node(number)
+        async with world.running():
+            await world.until_layer(4)
+            await world.restart("node0")
+            await world.until_layer(13)
+            await world.restart("node1")
+            for layer, seconds in ((21, 0.001), (23, 0.5), (25, 1.25), (27, 1.75), (30, 1.0)):
+                await world.until_layer(layer)
+                await asyncio.sleep(seconds)
+                await world.restart(f"node{layer % 2}")
+            await world.until_layer(last)
+
+    simulate(main())
+    nodes = [one.node for one in world.nodes.values()]
+    for node in nodes:
+        assert list(malicious_smeshers(node.db)) == []
+        for layer in range(FIRST_LAYER, last):
+            smeshers = [ballot.smesher for ballot in ballots_in_layer(node.db, LayerID(layer))]
+            assert len(smeshers) == len(set(smeshers))
+        for epoch in (1, 2, 3):
+            authors = [atx.smesher for atx in atxs_in_epoch(node.db, EpochID(epoch))]
+            assert len(authors) == len(set(authors)) == len(nodes)
+    for layer in range(FIRST_LAYER, last - 1):
+        assert len({find_state_hash(node.db, LayerID(layer)) for node in nodes}) == 1
     world.close()
