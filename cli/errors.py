@@ -92,6 +92,10 @@ class PartialError(CheckFailedError):
 BY_CODE: Final = {
     "smesh.wallet.missing": ExitCode.NOT_FOUND,
     "smesh.config.file": ExitCode.NOT_FOUND,
+    "smesh.store.missing": ExitCode.NOT_FOUND,
+    "smesh.store.sqlite": ExitCode.INVALID,
+    "smesh.store.sqlite.version": ExitCode.INVALID,
+    "smesh.store.sqlite.tables": ExitCode.INVALID,
     "smesh.wallet.exists": ExitCode.PRECONDITION,
     "smesh.wallet.no_secret": ExitCode.PRECONDITION,
     "smesh.wallet.no_mnemonic": ExitCode.PRECONDITION,

@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "node": ("cli.commands.node", "Start, stop and look at a node."),
     "config": ("cli.commands.config", "Explain and check configurations."),
     "genesis": ("cli.commands.genesis", "Check genesis data."),
+    "db": ("cli.commands.db", "Look into the databases of nodes."),
     "version": ("cli.commands.root", "Show versions."),
 }
 """Name of a group or command to its module and one line of help."""

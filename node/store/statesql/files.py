@@ -1,9 +1,9 @@
 """Opens a SQLite file of the reference, for reading only."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 from node.base.errors import StoreError
@@ -62,6 +62,33 @@ class SqlFile:
             raise _unreadable(self.name, error) from error
         return found[0]
 
+    def columns(self, table: str) -> tuple[str, ...]:
+        """Return the names of a table's columns; none if there is no such table.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        try:
+            query = "SELECT name FROM pragma_table_info(?)"
+            return tuple(name for (name,) in self._connection.execute(query, (table,)))
+        except sqlite3.Error as error:
+            raise _unreadable(self.name, error) from error
+
+    def faults(self, most: int) -> tuple[str, ...]:
+        """Return what SQLite finds wrong with pages, indexes and constraints of the file.
+
+        Args:
+            most: faults to look for.
+
+        Raises:
+            StoreError: it is so damaged that the check itself fails.
+        """
+        try:
+            found = self._connection.execute(f"PRAGMA integrity_check({most:d})").fetchall()
+        except sqlite3.Error as error:
+            raise _unreadable(self.name, error) from error
+        return tuple(text for (text,) in found if text != "ok")
+
     def close(self) -> None:
         """End all iterations and release the file."""
         self._connection.close()
@@ -115,14 +142,38 @@ def open_sql_file(path: Path, version: int) -> SqlFile:
     return file
 
 
+def check_tables(file: SqlFile, tables: Iterable[Table[Any]]) -> None:
+    """Check that a file has all tables with all their columns.
+
+    Raises:
+        StoreError: one is missing, or the file is damaged.
+    """
+    for table in tables:
+        found = file.columns(table.name)
+        missing = [column.name for column in table.columns if column.name not in found]
+        if missing:
+            lacking = f"column {missing[0]} in table" if found else "table"
+            raise StoreError(
+                f"{file.name} has no {lacking} {table.name}",
+                code="smesh.store.sqlite.tables",
+                hint="it should be a state.sql or local.sql that go-spacemesh wrote",
+            )
+
+
 def _check_version(file: SqlFile, version: int) -> None:
     found = file.version()
-    if found != version:
-        raise StoreError(
-            f"{file.name} has schema version {found}, this program reads {version}",
-            code="smesh.store.sqlite",
-            hint="start it once with go-spacemesh 1.7, which upgrades it",
-        )
+    if found == version:
+        return
+    hint = "start it once with go-spacemesh 1.7, which upgrades it"
+    if found > version:
+        hint = "a newer go-spacemesh wrote it, or it is the other one of state.sql and local.sql"
+    elif found == 0:
+        hint = "it should be a state.sql or local.sql that go-spacemesh wrote"
+    raise StoreError(
+        f"{file.name} has schema version {found}, this program reads {version}",
+        code="smesh.store.sqlite.version",
+        hint=hint,
+    )
 
 
 def _unreadable(name: str, error: sqlite3.Error) -> StoreError:

@@ -1,0 +1,258 @@
+"""The rules of ATX version 2 that the file itself can show, and the rows that follow.
+
+Source: go-spacemesh, activation/handler_v2.go; activation digest sections 4 and 6.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from node.base.errors import RejectError
+from node.checkpoint.audit.context import AuditContext, PoetFacts
+from node.checkpoint.audit.derived import DerivedAtx, are_known, check_nonce, find_poet, leaves_of
+from node.checkpoint.audit.findings import ObjectKind
+from node.consensus.activation.rules import (
+    MAX_U64,
+    SECOND_VERSION,
+    base_height,
+    check_membership,
+    compute_weight,
+    count_ticks,
+)
+from node.consensus.activation.rules_v1 import NonceClaim
+from node.store.atxs import AtxPost
+from node.store.statesql import state_rows
+from node.types.atx import Atx
+from node.types.atx_v2 import ActivationTxV2, NIPostChallengeV2, NIPostV2, SubPostV2
+from node.types.ids import NO_ATX, AtxID, PoetRef, SmesherID
+
+MAX_UNITS = (1 << 32) - 1
+"""Space units have 32 bits."""
+MARRIAGE_AGE = 2
+"""Epochs between a marriage and the first merged ATX."""
+
+
+def check_shape(wire: ActivationTxV2, golden_atx: AtxID) -> None:
+    """Check what the ATX itself tells.
+
+    Raises:
+        RejectError: a field is absent that must be there, or the reverse.
+    """
+    if wire.positioning_atx == NO_ATX:
+        raise RejectError("no positioning ATX")
+    if wire.marriages and all(one.reference_atx != NO_ATX for one in wire.marriages):
+        raise RejectError("its smesher does not marry itself")
+    posts = [post for nipost in wire.niposts for post in nipost.posts]
+    if not posts:
+        raise RejectError("no PoST")
+    if wire.marriage_atx is not None:
+        _check_merged(wire, posts)
+    elif len(wire.niposts) != 1 or len(posts) != 1 or posts[0].previous_atx_index != 0:
+        raise RejectError("more than one PoST, and no marriage ATX")
+    if wire.initial is not None:
+        if wire.initial.commitment_atx == NO_ATX:
+            raise RejectError("no commitment ATX")
+        if wire.previous_atxs:
+            raise RejectError("an initial PoST, and a previous ATX")
+        return
+    if wire.marriage_atx is None and len(wire.previous_atxs) != 1:
+        raise RejectError(f"{len(wire.previous_atxs)} previous ATXs, and no marriage ATX")
+    if any(previous in (NO_ATX, golden_atx) for previous in wire.previous_atxs):
+        raise RejectError("an empty previous ATX")
+    if any(post.previous_atx_index >= len(wire.previous_atxs) for post in posts):
+        raise RejectError("a PoST without a previous ATX")
+
+
+def _check_merged(wire: ActivationTxV2, posts: Sequence[SubPostV2]) -> None:
+    if wire.initial is not None:
+        raise RejectError("an initial PoST, and a marriage ATX")
+    if wire.marriages:
+        raise RejectError("marriages, and a marriage ATX")
+    indices = [post.marriage_index for post in posts]
+    if len(set(indices)) != len(indices):
+        raise RejectError("two PoSTs of one identity")
+
+
+def check_earlier(wire: ActivationTxV2, role: str, other: Atx) -> None:
+    """Check that an ATX that is referred to is of an earlier epoch.
+
+    Raises:
+        RejectError: it is not.
+    """
+    if other.publish_epoch >= wire.publish_epoch:
+        raise RejectError(f"{role} ATX is of epoch {other.publish_epoch}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """What one NIPoST proves."""
+
+    units: int
+    ticks: int
+
+
+def derive_v2(
+    context: AuditContext, wire: ActivationTxV2, row: state_rows.AtxRow
+) -> DerivedAtx | None:
+    """Apply the rules; return the rows, or None if they cannot be computed."""
+    ledger, kind, golden = context.ledger, ObjectKind.ATX, context.parameters.atx.golden_atx
+    if not ledger.judge(kind, wire.id, "shape", partial(check_shape, wire, golden)):
+        return None
+    if not _check_references(context, wire):
+        return None
+    married = _identities(context, wire)
+    if married is None:
+        return None
+    parts: list[AtxPost] = []
+    proven = []
+    for nipost in wire.niposts:
+        poet = _check_poet(context, wire, nipost)
+        ticks = count_ticks(leaves_of(context, poet, row), context.parameters.atx.tick_size)
+        units = 0
+        for post in nipost.posts:
+            part = _part(wire, post, married[post.marriage_index])
+            parts.append(part)
+            units += _effective_units(context, part)
+        proven.append(_Proven(units, ticks))
+    commitment = _check_nonce(context, wire, sum(part.num_units for part in parts))
+    try:
+        weight = sum(compute_weight(one.units, one.ticks) for one in proven) & MAX_U64
+    except RejectError as error:
+        ledger.fail(kind, wire.id, "weight", str(error), row.weight)
+        return None
+    units = sum(one.units for one in proven)
+    ledger.compare(kind, wire.id, "space units fit", min(units, MAX_UNITS), units)
+    positioning = None if wire.positioning_atx == golden else context.find_atx(wire.positioning_atx)
+    own = next((part for part in parts if part.smesher == wire.smesher), parts[0])
+    atx = Atx(
+        id=wire.id,
+        smesher=wire.smesher,
+        publish_epoch=wire.publish_epoch,
+        sequence=0,
+        commitment_atx=commitment,
+        previous_atx=NO_ATX if own.previous_atx is None else own.previous_atx,
+        coinbase=wire.coinbase,
+        num_units=units,
+        vrf_nonce=wire.vrf_nonce,
+        base_tick_height=base_height(positioning),
+        tick_count=min(one.ticks for one in proven),
+        weight=weight,
+        received_ns=row.received_ns,
+        version=SECOND_VERSION,
+    )
+    return DerivedAtx(atx=atx, marriage_atx=wire.marriage_atx, posts=tuple(parts))
+
+
+def _check_references(context: AuditContext, wire: ActivationTxV2) -> bool:
+    golden = context.parameters.atx.golden_atx
+    named = [("positioning", wire.positioning_atx)]
+    named += [("previous", previous) for previous in wire.previous_atxs]
+    if wire.initial is not None:
+        named.append(("commitment", wire.initial.commitment_atx))
+    sound = are_known(context, wire.id, [identifier for _, identifier in named])
+    for role, identifier in named:
+        found = context.find_atx(identifier)
+        if identifier == golden or found is None:
+            continue
+        sound &= context.ledger.judge(
+            ObjectKind.ATX, wire.id, "references", partial(check_earlier, wire, role, found)
+        )
+    return sound
+
+
+def _identities(context: AuditContext, wire: ActivationTxV2) -> tuple[SmesherID, ...] | None:
+    """Return the identities that marriage indices stand for; tell if one stands for none."""
+    ledger, kind = context.ledger, ObjectKind.ATX
+    married: tuple[SmesherID, ...] = (wire.smesher,)
+    if wire.marriage_atx is not None:
+        own = context.find(state_rows.MARRIAGES, "pubkey = ?", wire.smesher)
+        if own is None or own.marriage_atx != wire.marriage_atx:
+            ledger.fail(kind, wire.id, "marriage", "of its smesher", wire.marriage_atx)
+            return None
+        # The reference counts in the order in which the rows were written.
+        where = "id = ? ORDER BY rowid"
+        rows = context.look(state_rows.MARRIAGES, where, own.marriage_id)
+        married = tuple(row.smesher for row in rows)
+        ceremony = context.find_atx(wire.marriage_atx)
+        if ceremony is not None:
+            since = wire.publish_epoch - ceremony.publish_epoch
+            ledger.compare(kind, wire.id, "age of the marriage", max(since, MARRIAGE_AGE), since)
+    most = max(post.marriage_index for nipost in wire.niposts for post in nipost.posts)
+    if not ledger.compare(kind, wire.id, "marriage index", min(most, len(married) - 1), most):
+        return None
+    return married
+
+
+def _part(wire: ActivationTxV2, post: SubPostV2, smesher: SmesherID) -> AtxPost:
+    return AtxPost(
+        atx=wire.id,
+        smesher=smesher,
+        previous_atx=wire.previous_atxs[post.previous_atx_index] if wire.previous_atxs else None,
+        previous_index=post.previous_atx_index,
+        num_units=post.num_units,
+        publish_epoch=wire.publish_epoch,
+    )
+
+
+def _effective_units(context: AuditContext, part: AtxPost) -> int:
+    if part.previous_atx is None:
+        return part.num_units
+    recorded = context.find_units(part.previous_atx, part.smesher)
+    if recorded is not None:
+        return min(part.num_units, recorded)
+    if context.is_damaged(part.previous_atx):
+        context.ledger.skip(ObjectKind.ATX, "rests on a damaged ATX")
+    else:
+        context.ledger.fail(
+            ObjectKind.ATX, part.atx, "references", "space in the previous ATX", part.previous_atx
+        )
+    return part.num_units
+
+
+def _check_poet(context: AuditContext, wire: ActivationTxV2, nipost: NIPostV2) -> PoetFacts | None:
+    poet = find_poet(context, wire.id, PoetRef(nipost.challenge))
+    if poet is None:
+        return None
+    challenges: dict[int, bytes] = {}
+    for post in nipost.posts:
+        challenge = NIPostChallengeV2(
+            publish_epoch=wire.publish_epoch,
+            previous_atx=(
+                wire.previous_atxs[post.previous_atx_index] if wire.previous_atxs else NO_ATX
+            ),
+            positioning_atx=wire.positioning_atx,
+            initial_post=None if wire.initial is None else wire.initial.post,
+        )
+        challenges.setdefault(post.membership_leaf_index, challenge.challenge_hash())
+    indices = sorted(challenges)
+    context.ledger.judge(
+        ObjectKind.ATX,
+        wire.id,
+        "PoET membership",
+        partial(
+            check_membership,
+            poet.statement,
+            indices,
+            [challenges[index] for index in indices],
+            nipost.membership.nodes,
+        ),
+    )
+    return poet
+
+
+def _check_nonce(context: AuditContext, wire: ActivationTxV2, units: int) -> AtxID | None:
+    """Check the VRF nonce; return the commitment that the ATX tells."""
+    told = None if wire.initial is None else wire.initial.commitment_atx
+    commitment = told or context.find_commitment(wire.smesher)
+    if commitment is None:
+        context.ledger.fail(
+            ObjectKind.ATX, wire.id, "references", "commitment of its smesher", None
+        )
+        return told
+    claim = NonceClaim(
+        commitment_atx=commitment,
+        num_labels=units * context.parameters.atx.proof.labels_per_unit,
+        nonce=wire.vrf_nonce,
+    )
+    check_nonce(context, wire.id, wire.smesher, claim)
+    return told

@@ -1,0 +1,285 @@
+"""Ballots: signatures, votes, eligibility; and the beacons that they carry."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from node.base.errors import IgnoreError, RejectError
+from node.checkpoint.audit.active_sets import weigh_set
+from node.checkpoint.audit.context import AuditContext, KnownBallot
+from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.consensus.proposals.rules import (
+    EligibilityFacts,
+    check_atx_id,
+    check_count,
+    check_epoch_data,
+    check_proofs,
+    check_synced_layer,
+    check_votes,
+    judge_reference,
+)
+from node.consensus.proposals.slots import minimum_weight
+from node.consensus.tortoise.ballots import BallotInfo
+from node.consensus.tortoise.votes import Differences, VoteNode, decode_votes, opinion_of
+from node.crypto.domains import Domain
+from node.store.statesql import state_rows
+from node.types.ballot import Ballot
+from node.types.ids import NO_BALLOT, PADDED_SIZE, AtxID, BallotID, Beacon, SmesherID
+from node.types.layer import EpochID, LayerID
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What a layer's block may reward a ballot for."""
+
+    atx_id: AtxID
+    eligibilities: int
+
+    count: int
+    """Eligibilities of the smesher in the epoch."""
+
+
+@dataclass(slots=True)
+class BallotChecker:
+    """Checks the ballots of one epoch after the other."""
+
+    context: AuditContext
+    cast: dict[LayerID, list[Cast]] = field(default_factory=dict)
+    """Ballots of the epoch in work."""
+
+    beacons: dict[EpochID, Counter[Beacon]] = field(default_factory=dict)
+    """How many reference ballots name each beacon."""
+
+    _smeshers: dict[LayerID, set[SmesherID]] = field(default_factory=dict)
+
+    def check_epoch(self, epoch: EpochID, rows: Iterable[state_rows.BallotRow]) -> None:
+        """Check the ballots of an epoch, ascending by layer."""
+        facts = self.context.facts
+        facts.ballots = {e: known for e, known in facts.ballots.items() if e >= epoch - 1}
+        facts.ballots.setdefault(epoch, {})
+        self.cast.clear()
+        self._smeshers.clear()
+        for row in rows:
+            self._check(row)
+
+    def _check(self, row: state_rows.BallotRow) -> None:
+        ballot, ledger, kind = row.ballot, self.context.ledger, ObjectKind.BALLOT
+        is_named = ledger.compare(kind, row.id, "identifier", ballot.id, row.id)
+        is_signed = ledger.judge(kind, row.id, "signature", partial(self._check_signature, ballot))
+        if not is_named:
+            self.context.facts.damage(row.id)
+            if not is_signed:
+                # Which of its bytes are wrong cannot be told: nothing follows from them.
+                ledger.skip(kind, "its signed part is damaged")
+                return
+        ledger.compare_all(
+            kind,
+            row.id,
+            {
+                "ATX": (ballot.atx_id, row.atx),
+                "layer": (ballot.layer, row.layer),
+                "smesher": (ballot.smesher, row.smesher),
+                "active set inside": ((), ballot.active_set),
+            },
+        )
+        tail = self._check_content(ballot)
+        if is_signed:
+            self._check_double(ballot)
+            self._check_eligibility(ballot, tail)
+        else:
+            ledger.skip(kind, "eligibility: its signature is wrong")
+
+    def _check_signature(self, ballot: Ballot) -> None:
+        verifier = self.context.parameters.verifier
+        message = ballot.signed_bytes()
+        if not verifier.verify(Domain.BALLOT, ballot.smesher, message, ballot.signature):
+            raise RejectError(f"not by {ballot.smesher.hex()}")
+
+    # --- content ---
+
+    def _check_content(self, ballot: Ballot) -> VoteNode | None:
+        """Check what the ballot itself tells; return its votes, if they can be worked out."""
+        parameters, ledger, kind = self.context.parameters, self.context.ledger, ObjectKind.BALLOT
+        time = parameters.time
+        for rule, check in (
+            ("ATX", partial(check_atx_id, ballot, parameters.atx.golden_atx)),
+            ("layer", partial(check_synced_layer, ballot, time.effective_genesis)),
+            ("epoch data", partial(check_epoch_data, ballot)),
+            ("epoch data", partial(check_count, ballot)),
+            (
+                "votes",
+                partial(
+                    check_votes,
+                    ballot,
+                    hdist=parameters.hdist,
+                    max_exceptions=parameters.max_exceptions,
+                ),
+            ),
+        ):
+            ledger.judge(kind, ballot.id, rule, check)
+        try:
+            tail = self._decode(ballot)
+        except IgnoreError as error:
+            ledger.fail(kind, ballot.id, "votes", str(error), "stored as valid")
+            return None
+        if tail is None:
+            return None
+        opinion = opinion_of(tail)
+        if ledger.compare(kind, ballot.id, "opinion", opinion, bytes(ballot.inner.opinion_hash)):
+            return tail
+        return None
+
+    def _decode(self, ballot: Ballot) -> VoteNode | None:
+        """Work out the votes of a ballot; None: its base ballot cannot be used."""
+        base = ballot.votes.base
+        base_layer: int = self.context.parameters.time.effective_genesis
+        base_tail = None
+        if base != NO_BALLOT:
+            known = self._find(ballot.layer, base)
+            if known is None or known.tail is None:
+                if not self._is_elsewhere(ballot, base, "base ballot"):
+                    raise IgnoreError(f"base ballot {base.hex()} is not in the file")
+                return None
+            base_layer, base_tail = known.info.layer, known.tail
+        if base_layer >= ballot.layer:
+            raise IgnoreError(f"base ballot is of layer {base_layer}")
+        return decode_votes(
+            ballot.layer, base_layer, base_tail, Differences(base_layer, ballot.votes)
+        )
+
+    def _find(self, layer: LayerID, identifier: BallotID) -> KnownBallot | None:
+        epoch = self.context.parameters.time.epoch_of(layer)
+        for one in (epoch, EpochID(epoch - 1)):
+            known = self.context.facts.ballots.get(one, {}).get(identifier)
+            if known is not None:
+                return known
+        return None
+
+    def _is_elsewhere(self, ballot: Ballot, named: BallotID, role: str) -> bool:
+        """Tell whether a ballot that another rests on is in the file, but cannot be used."""
+        ledger, kind = self.context.ledger, ObjectKind.BALLOT
+        if self.context.is_damaged(named) or self._find(ballot.layer, named) is not None:
+            ledger.skip(kind, f"its {role} is damaged")
+            return True
+        padded = named.ljust(PADDED_SIZE, b"\0")
+        if self.context.find(state_rows.BALLOTS, "id = ?", padded) is None:
+            return False
+        ledger.skip(kind, f"its {role} is of another time, or damaged")
+        return True
+
+    # --- eligibility ---
+
+    def _check_double(self, ballot: Ballot) -> None:
+        voted = self._smeshers.setdefault(ballot.layer, set())
+        if ballot.smesher not in self.context.facts.malicious:
+            again = ballot.smesher in voted
+            self.context.ledger.compare(
+                ObjectKind.BALLOT, ballot.id, "one ballot in a layer", 1, 2 if again else 1
+            )
+        voted.add(ballot.smesher)
+
+    def _check_eligibility(self, ballot: Ballot, tail: VoteNode | None) -> None:
+        context, ledger, kind = self.context, self.context.ledger, ObjectKind.BALLOT
+        epoch = context.parameters.time.epoch_of(ballot.layer)
+        facts = self._facts(ballot, epoch)
+        if facts.atx is None and context.is_damaged(ballot.atx_id):
+            ledger.skip(kind, "its ATX is damaged")
+            return
+        if context.find_atx(ballot.atx_id) is None:
+            ledger.miss(ObjectKind.ATX, ballot.atx_id, f"ballot {ballot.id.hex()}")
+            context.facts.damage(ballot.atx_id)
+            return
+        if facts.reference is None and not ballot.is_reference:
+            named = ballot.inner.ref_ballot
+            if not self._is_elsewhere(ballot, named, "reference ballot"):
+                ledger.miss(kind, named, f"ballot {ballot.id.hex()}")
+                context.facts.damage(named)
+            return
+        try:
+            ledger.tallies[kind].checks["eligibility"] += 1
+            judged_by = judge_reference(ballot, facts)
+        except (RejectError, IgnoreError) as error:
+            ledger.fail(kind, ballot.id, "eligibility", str(error), "stored as valid")
+            return
+        ledger.count(kind, "eligibility proofs", len(ballot.eligibilities))
+        proofs = partial(check_proofs, ballot, judged_by, 0, len(ballot.eligibilities))
+        proven = ledger.judge(kind, ballot.id, "eligibility proofs", proofs)
+        info = BallotInfo(
+            id=ballot.id,
+            layer=ballot.layer,
+            smesher=ballot.smesher,
+            atx_id=ballot.atx_id,
+            beacon=judged_by.beacon,
+            eligibility_count=judged_by.count,
+            malicious=False,
+        )
+        known = KnownBallot(info, tail, len(ballot.eligibilities))
+        context.facts.ballots[epoch][ballot.id] = known
+        if ballot.is_reference:
+            self.beacons.setdefault(epoch, Counter())[judged_by.beacon] += 1
+        if proven:
+            self.cast.setdefault(ballot.layer, []).append(
+                Cast(ballot.atx_id, len(ballot.eligibilities), judged_by.count)
+            )
+
+    def _facts(self, ballot: Ballot, epoch: EpochID) -> EligibilityFacts:
+        context, parameters = self.context, self.context.parameters
+        weight = self._active_set_weight(ballot)
+        reference = None
+        if not ballot.is_reference:
+            known = self._find(ballot.layer, ballot.inner.ref_ballot)
+            reference = None if known is None else known.info
+        return EligibilityFacts(
+            epoch=epoch,
+            # Where the active set is not at hand the ballot is judged like an old one: by the
+            # count it tells itself.
+            is_current=weight is not None,
+            layers_per_epoch=parameters.time.layers_per_epoch,
+            committee=parameters.layer_size,
+            minimum_weight=minimum_weight(parameters.minimum_weights, epoch),
+            atx=context.find_entry(epoch, ballot.atx_id),
+            active_set_weight=weight or 0,
+            reference=reference,
+        )
+
+    def _active_set_weight(self, ballot: Ballot) -> int | None:
+        data = ballot.inner.epoch_data
+        if data is None:
+            return None
+        digest, ledger, kind = data.active_set_hash, self.context.ledger, ObjectKind.BALLOT
+        if self.context.is_damaged(digest):
+            ledger.skip(kind, "its active set is damaged")
+            return None
+        row = self.context.find_active_set(digest)
+        if row is None:
+            # Nodes forget active sets of old epochs.
+            ledger.skip(kind, "its active set is not in the file")
+            return None
+        weight = weigh_set(self.context, row.active_set)
+        if not weight:
+            ledger.skip(kind, "its active set is damaged")
+            return None
+        return weight
+
+
+def check_beacons(context: AuditContext, voted: dict[EpochID, Counter[Beacon]]) -> None:
+    """Compare the beacons with those that the reference ballots name."""
+    ledger, kind = context.ledger, ObjectKind.BEACON
+    recorded = {row.epoch: row for row in context.scan(kind, state_rows.BEACONS)}
+    for epoch, row in recorded.items():
+        if epoch not in voted:
+            ledger.skip(kind, "no ballot of its epoch is in the file")
+            continue
+        ours = most_named(voted[epoch])
+        if not ledger.compare(kind, epoch, "beacon", ours, row.beacon):
+            context.facts.beacons[epoch] = ours
+    for epoch, beacons in voted.items():
+        if epoch not in recorded:
+            context.facts.beacons[epoch] = most_named(beacons)
+            ledger.fail(kind, epoch, "beacon", context.facts.beacons[epoch], NOTHING)
+
+
+def most_named(beacons: Counter[Beacon]) -> Beacon:
+    """Return the beacon that most ballots name, the lowest of several."""
+    return min(beacons, key=lambda beacon: (-beacons[beacon], beacon))

@@ -1,0 +1,120 @@
+"""Identities that misbehaved or married: the proofs and certificates that say so."""
+
+from functools import partial
+from typing import Final
+
+from node.base import scale
+from node.base.errors import DecodeError, RejectError
+from node.checkpoint.audit.context import AuditContext
+from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.consensus.activation.rules import SECOND_VERSION
+from node.consensus.malfeasance.rules import check_proof, culprit_of
+from node.consensus.malfeasance.wire import InvalidPostIndex, MalfeasanceProof
+from node.crypto.domains import Domain
+from node.store.statesql import state_rows
+from node.types.atx_v2 import ActivationTxV2, MarriageCertificate
+from node.types.ids import NO_ATX, SmesherID
+
+RECEIVED: Final = "when it was received"
+
+
+def gather_malicious(context: AuditContext) -> None:
+    """Note who is said to have misbehaved."""
+    malicious = context.facts.malicious
+    malicious.update(row.smesher for row in context.look(state_rows.IDENTITIES, "1"))
+    malicious.update(row.smesher for row in context.look(state_rows.MALFEASANCE, "1"))
+
+
+def check_identities(context: AuditContext) -> None:
+    """Check every proof of misbehaviour."""
+    ledger, kind = context.ledger, ObjectKind.MALFEASANCE
+    for row in context.scan(kind, state_rows.IDENTITIES):
+        ledger.skip(kind, RECEIVED)
+        try:
+            proof = scale.decode(MalfeasanceProof, row.proof)
+        except DecodeError as error:
+            ledger.fail(kind, row.smesher, "encoding", str(error), row.proof)
+            continue
+        ledger.count(kind, type(proof.data).__name__)
+        ledger.compare_all(
+            kind,
+            row.smesher,
+            {
+                "encoding": (scale.encode(proof), row.proof),
+                "culprit": (culprit_of(proof.data), row.smesher),
+            },
+        )
+        known = context.find(state_rows.ATXS, "pubkey = ?", culprit_of(proof.data)) is not None
+        check = partial(check_proof, proof.data, context.parameters.verifier, is_known=known)
+        ledger.judge(kind, row.smesher, "misbehaviour", check)
+        if isinstance(proof.data, InvalidPostIndex):
+            ledger.skip(kind, "the label that is said to be wrong")
+    kind = ObjectKind.SECOND_MALFEASANCE
+    for second in context.scan(kind, state_rows.MALFEASANCE):
+        ledger.skip(kind, RECEIVED)
+        ledger.skip(kind, "its proof")
+        if second.marriage_id is not None:
+            married = context.find(state_rows.MARRIAGES, "id = ?", second.marriage_id)
+            ledger.compare(
+                kind, second.smesher, "marriage", "one", NOTHING if married is None else "one"
+            )
+
+
+def check_marriages(context: AuditContext) -> None:
+    """Check every marriage certificate."""
+    ledger, kind = context.ledger, ObjectKind.MARRIAGE
+    for row in context.scan(kind, state_rows.MARRIAGES):
+        wire = _ceremony(context, row)
+        if wire is None:
+            if context.is_damaged(row.marriage_atx):
+                ledger.skip(kind, "its ATX is damaged")
+            else:
+                ledger.fail(kind, row.smesher, "marriage ATX", "an ATX of version 2", NOTHING)
+            continue
+        ledger.compare(kind, row.smesher, "target", wire.smesher, row.target)
+        if row.index >= len(wire.marriages):
+            ledger.fail(kind, row.smesher, "index", f"at most {len(wire.marriages) - 1}", row.index)
+            continue
+        certificate = wire.marriages[row.index]
+        ledger.compare_all(
+            kind,
+            row.smesher,
+            {
+                "identity": (_who_marries(context, wire, certificate), row.smesher),
+                "certificate": (certificate.signature, row.signature),
+            },
+        )
+        check = partial(_check_certificate, context, wire, row)
+        ledger.judge(kind, row.smesher, "signature", check)
+        first = context.find(
+            state_rows.MARRIAGES, "marriage_atx = ? ORDER BY rowid", row.marriage_atx
+        )
+        if first is not None:
+            ledger.compare(kind, row.smesher, "set", first.marriage_id, row.marriage_id)
+
+
+def _ceremony(context: AuditContext, row: state_rows.MarriageRow) -> ActivationTxV2 | None:
+    blob = context.find(state_rows.ATX_BLOBS, "id = ?", row.marriage_atx)
+    if blob is None or blob.blob is None or blob.version != SECOND_VERSION:
+        return None
+    try:
+        return scale.decode(ActivationTxV2, blob.blob)
+    except DecodeError:
+        return None
+
+
+def _who_marries(
+    context: AuditContext, wire: ActivationTxV2, certificate: MarriageCertificate
+) -> SmesherID | None:
+    if certificate.reference_atx == NO_ATX:
+        return wire.smesher
+    known = context.find_atx(certificate.reference_atx)
+    return None if known is None else known.smesher
+
+
+def _check_certificate(
+    context: AuditContext, wire: ActivationTxV2, row: state_rows.MarriageRow
+) -> None:
+    verifier = context.parameters.verifier
+    if not verifier.verify(Domain.MARRIAGE, row.smesher, bytes(wire.smesher), row.signature):
+        raise RejectError(f"not by {row.smesher.hex()}")
