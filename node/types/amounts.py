@@ -1,4 +1,7 @@
-"""Coins and gas."""
+"""Coins and gas.
+
+Source: go-spacemesh, config; economics digest.
+"""
 
 from typing import Final
 

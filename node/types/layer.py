@@ -1,4 +1,7 @@
-"""Layers and epochs: the time units of the protocol."""
+"""Layers and epochs: the time units of the protocol.
+
+Source: go-spacemesh, common/types/layer; codec digest section 2.
+"""
 
 from typing import Final, NewType
 
