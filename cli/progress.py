@@ -127,11 +127,16 @@ class BarDisplay:
 
     def begin(self, task: Task, now_ns: int) -> None:
         """Draw an empty bar."""
-        task.handle = self._progress().add_task(task.name, total=task.total or None, unit=task.unit)
+        task.handle = self._progress().add_task(
+            task.name, total=task.total or None, unit=task.unit, rate=""
+        )
 
     def show(self, task: Task, now_ns: int) -> None:
         """Move the bar."""
-        self._progress().update(task.handle, completed=task.done, total=task.total or None)
+        rate = f"{task.rate(now_ns):,.0f}/s"
+        self._progress().update(
+            task.handle, completed=task.done, total=task.total or None, rate=rate
+        )
 
     def close(self) -> None:
         """Leave the bars as they are."""
@@ -155,6 +160,7 @@ class BarDisplay:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[unit]}"),
+                TextColumn("{task.fields[rate]}"),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
                 console=Console(file=self.stream),

@@ -109,12 +109,15 @@ class RestingLabels:
         self._percent = percent
         self._clock = clock
         self._sleep = sleep
+        self._is_open = False
 
     async def labels(self, commitment: bytes, start: int, count: int) -> bytes:
         """Return ``count`` labels from index ``start`` on, 32 bytes each; then rest."""
         began = self._clock()
         labels = await self._source.labels(commitment, start, count)
-        worked_s = (self._clock() - began) / 1e9
+        worked_s = (self._clock() - began) / 1e9 if self._is_open else 0.0
+        # The first request has opened the provider as well, which may take a minute.
+        self._is_open = True
         await self._sleep(worked_s * (FULL_TIME - self._percent) / self._percent)
         return labels
 
@@ -155,9 +158,7 @@ async def open_shared_engines(
     async with AsyncExitStack() as stack:
         opened = [
             await stack.enter_async_context(
-                open_engines(
-                    provider, scrypt_n, cache_directory=cache_directory, on_note=on_note
-                )
+                open_engines(provider, scrypt_n, cache_directory=cache_directory, on_note=on_note)
             )
             for provider in providers or (None,)
         ]

@@ -137,10 +137,13 @@ def open_space(directory: Path) -> ProvingSpace:
         wanted = layout.labels_in(number) * LABEL_SIZE
         size = found[number].size if number in found else 0
         if size != wanted:
+            remedy = "finish it with `smcli post init`"
+            if size > wanted:
+                remedy = "move it away and let `smcli post init` write it anew"
             raise PreconditionError(
                 f"not completed: {data_file_name(number)} has {size} of {wanted} bytes",
                 code="smesh.post.not_completed",
-                hint=f"finish it with `smcli post init`; directory {directory}",
+                hint=f"{remedy}; directory {directory}",
             )
     return ProvingSpace(
         metadata=metadata,

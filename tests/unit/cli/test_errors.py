@@ -58,6 +58,10 @@ from node.base.errors import (
         (TimedOutError("x"), 124),
         (InterruptError("x"), 130),
         (StoreError("x"), 1),
+        (StoreError("x", code="smesh.post.missing_file"), 5),
+        (StoreError("x", code="smesh.post.files"), 7),
+        (StoreError("x", code="smesh.post.truncated"), 8),
+        (DeviceError("x", code="smesh.device.wrong_labels"), 11),
     ],
 )
 def test_every_kind_of_error_has_its_exit_code(error: SpacemeshError, code: int) -> None:
