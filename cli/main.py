@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "wallet": ("cli.commands.wallet", "Make, restore and read wallet files."),
     "account": ("cli.commands.account", "Accounts of a wallet and their addresses."),
     "tx": ("cli.commands.tx", "Build, sign, send and watch transactions."),
+    "post": ("cli.commands.post", "Make, check and use the space a smesher proves."),
     "node": ("cli.commands.node", "Start, stop and look at a node."),
     "config": ("cli.commands.config", "Explain and check configurations."),
     "genesis": ("cli.commands.genesis", "Check genesis data."),
