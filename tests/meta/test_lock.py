@@ -19,7 +19,7 @@ class Pin:
 def pins() -> dict[str, Pin]:
     """Return what the lock installs."""
     text = (ROOT / "scripts" / "requirements.lock").read_text(encoding="utf-8")
-    found = {}
+    found: dict[str, Pin] = {}
     for entry in text.replace("\\\n", " ").splitlines():
         match = re.match(r"([\w.-]+)(?:\[[\w,]+\])?==([^\s;]+)", entry)
         if match:

@@ -13,6 +13,8 @@ MAX_TEST_LINES = 800
 
 EMPTY_NAMES = {"base_class", "common", "helper", "helpers", "manager", "misc", "util", "utils"}
 
+POSTPONED = re.compile("^from __future__ import annotations", re.MULTILINE)
+
 UNIT = ROOT / "tests" / "unit"
 
 SOURCED = ("node/types", "node/vm", "node/crypto", "node/post", "node/poet", "node/consensus")
@@ -77,9 +79,7 @@ def test_wire_types_keep_their_annotations_at_run_time() -> None:
     postponed = [
         shown(path)
         for path in modules("node")
-        if re.search(
-            "^from __future__ import annotations", path.read_text(encoding="utf-8"), re.MULTILINE
-        )
+        if POSTPONED.search(path.read_text(encoding="utf-8"))
     ]
     assert postponed == []
 
