@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "node": ("cli.commands.node", "Start, stop and look at a node."),
     "config": ("cli.commands.config", "Explain and check configurations."),
     "genesis": ("cli.commands.genesis", "Check genesis data."),
+    "demo": ("cli.commands.demo", "Run a whole network in one process and spend what it earns."),
     "db": ("cli.commands.db", "Look into the databases of nodes."),
     "version": ("cli.commands.root", "Show versions."),
 }
