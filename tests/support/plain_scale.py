@@ -107,7 +107,8 @@ def _read(form: Any, rest: Input) -> Any:
         return tuple(_read(arg, rest) for arg in args)
     if is_dataclass(form):
         hints = typing.get_type_hints(form, include_extras=True)
-        return form(**{field.name: _read(hints[field.name], rest) for field in fields(form)})
+        make: Any = form
+        return make(**{field.name: _read(hints[field.name], rest) for field in fields(form)})
     return form(rest.take(form.SIZE))
 
 
