@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cli.formats import Format
+from cli.node_api import OpenApi, open_api
 from cli.options import Options
 from cli.output import Output, Style, wants_color
 from cli.prompts import Prompts, SecretSource, SystemTerminal, Terminal
@@ -44,6 +45,9 @@ class Context:
 
     node_program: tuple[str, ...] = (sys.executable, "-m", "node")
     """What ``node start`` runs."""
+
+    open_api: OpenApi = open_api
+    """Connects to a node; ``cli.node_api.connect`` is what commands use."""
 
     options: Options = field(default_factory=Options)
     """Options of the command, over those before it, over the environment."""

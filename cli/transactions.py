@@ -12,14 +12,12 @@ from typing import Annotated, Any, Final, TypeAlias
 import typer
 
 from cli.context import Context
+from cli.networks import check_network, configured_genesis, network_name
 from cli.options import parse_amount, parse_bytes
 from cli.records import Identifier, Smidge
-from cli.wallets import OpenWallet, unlock
+from cli.wallets import OpenWallet
 from node.base.bech32 import decode_address
 from node.base.errors import DecodeError, NotFoundError, UsageError
-from node.config.durations import Instant
-from node.config.genesis import genesis_id as compute_genesis_id
-from node.config.load import preset_values
 from node.types.address import Address
 from node.types.ids import GenesisID, TransactionID
 from node.types.transaction import RawTransaction
@@ -47,9 +45,6 @@ from node.wallet.signer import SoftwareSigner
 PUBLIC_KEY_BYTES: Final = 32
 GENESIS_ID_BYTES: Final = 20
 STDIN: Final = "-"
-
-FIXED_NETWORKS: Final = ("mainnet", "testnet")
-"""Networks whose genesis everybody knows."""
 
 From: TypeAlias = Annotated[
     str,
@@ -199,14 +194,6 @@ def owner_in_wallet(opened: OpenWallet, choice: PayerChoice, prefix: str) -> Own
     return wallet_owner(found.key.public_key)
 
 
-def find_owner(context: Context, choice: PayerChoice, prefix: str, wallet: Path | None) -> Owner:
-    """Return the account that pays; a wallet is opened only if no keys are given."""
-    if choice.by_keys:
-        return owner_of_keys(choice, prefix)
-    opened, _ = unlock(context, wallet)
-    return owner_in_wallet(opened, choice, prefix)
-
-
 def wallet_signers(opened: OpenWallet, owner: Owner) -> Iterator[SoftwareSigner]:
     """Yield a signer for each key of the account that the wallet has.
 
@@ -294,12 +281,10 @@ def chosen_network(context: Context, prefix: str | None, identifier: str) -> Net
         ConfigError: the configuration is wrong.
     """
     loaded = context.config()
-    genesis = loaded.config.genesis
+    chosen = configured_genesis(loaded.config)
     if identifier:
         chosen = GenesisID(parse_bytes(identifier, GENESIS_ID_BYTES, "genesis id"))
-    elif genesis.genesis_time is not None:
-        chosen = compute_genesis_id(genesis.genesis_time, genesis.extra_data)
-    else:
+    if chosen is None:
         raise UsageError(
             f"the genesis of network {loaded.preset} is not known without a node",
             code="smesh.usage.genesis",
@@ -310,30 +295,6 @@ def chosen_network(context: Context, prefix: str | None, identifier: str) -> Net
         prefix=context.address_prefix(prefix),
         genesis_id=chosen,
     )
-
-
-def network_name(genesis_id: GenesisID, otherwise: str) -> str:
-    """Return the name of a network; one with a well-known name has no other."""
-    known = {network: name for name, network in _fixed_networks()}
-    if genesis_id in known:
-        return known[genesis_id]
-    return "private" if otherwise in known.values() else otherwise
-
-
-def check_network(network: Network) -> None:
-    """Refuse a file that names a network it is not for.
-
-    Raises:
-        DecodeError: code ``smesh.transaction.file``.
-    """
-    for name, genesis_id in _fixed_networks():
-        if (network.name == name) != (network.genesis_id == genesis_id):
-            raise DecodeError(
-                f"transaction file: it names network {network.name}, but is for "
-                f"{network_name(network.genesis_id, network.genesis_id.hex())}",
-                code=FILE_CODE,
-                hint="somebody changed the file: do not sign it",
-            )
 
 
 def read_source(context: Context, source: str) -> Draft | bytes:
@@ -464,10 +425,3 @@ def _hexadecimal(text: str) -> bytes:
         return bytes.fromhex(text.strip().removeprefix("0x"))
     except ValueError:
         return b""
-
-
-def _fixed_networks() -> Iterator[tuple[str, GenesisID]]:
-    for name in FIXED_NETWORKS:
-        values = preset_values(name)
-        time = Instant.parse(str(values["genesis.genesis-time"]))
-        yield name, compute_genesis_id(time, str(values["genesis.genesis-extra-data"]))

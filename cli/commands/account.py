@@ -1,20 +1,32 @@
 """``smcli account``: accounts of a wallet and their addresses."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli.account_book import (
+    Grouping,
+    Movement,
+    RewardSum,
+    balance_of,
+    group_rewards,
+    movement_of,
+)
 from cli.command import command, make_group
 from cli.context import Context
+from cli.node_api import NodeConnection, connect
 from cli.options import Prefix, WalletFile, parse_amount, parse_bytes
 from cli.prompts import read_secret_file
-from cli.records import Identifier, Result, Table
-from cli.wallets import save, unlock
+from cli.records import Identifier, Result, Smidge, Table
+from cli.wallets import OpenWallet, save, unlock
 from node.base.bech32 import decode_address, encode_address
 from node.base.errors import UsageError
 from node.types.address import Address
+from node.types.layer import EpochID, LayerID
 from node.vm.sdk import (
     multisig_address,
     vault_address,
@@ -137,6 +149,123 @@ def address(
         keys = [parse_bytes(text, PUBLIC_KEY_BYTES, "public key") for text in key or ()]
         computed = _key_address(chosen, keys, required)
     return AddressRecord(address=encode_address(prefix, computed), template=chosen)
+
+
+@command(app, lists=True, unlocks=True)
+def balance(
+    context: Context,
+    *,
+    account: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ACCOUNT...", help="Accounts or addresses; all of the wallet."),
+    ] = None,
+    wallet: WalletFile = None,
+) -> Result:
+    """Show balances and next nonces; without arguments those of a whole wallet."""
+    with connect(context) as connection:
+        addresses = _addresses(context, connection, account or (), wallet)
+        states = connection.api.accounts(list(addresses))
+        rows = [balance_of(state, addresses[state.address]) for state in states]
+    total = sum(row.balance for row in rows)
+    projected = sum(row.projected_balance for row in rows)
+    notes = (f"Total {Smidge(total)}, once everything pending is applied {Smidge(projected)}.",)
+    columns = {
+        "name": "name",
+        "address": "address",
+        "balance": "balance",
+        "projected_balance": "projected",
+        "projected_nonce": "next nonce",
+        "template": "template",
+    }
+    return Result(
+        data=rows, human=Table(rows=rows, columns=columns, notes=notes if len(rows) > 1 else ())
+    )
+
+
+@command(app, lists=True, unlocks=True)
+def history(
+    context: Context,
+    *,
+    account: Selector = "0",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, at most.")] = 50,
+    from_layer: Annotated[int | None, typer.Option(min=0, help="First layer.")] = None,
+    to_layer: Annotated[int | None, typer.Option(min=0, help="Last layer.")] = None,
+    wallet: WalletFile = None,
+) -> Result:
+    """List what moved coins of an account, the newest first; rewards are listed by rewards."""
+    with connect(context) as connection:
+        (address,) = _addresses(context, connection, [account], wallet)
+        found = connection.api.transactions(
+            address=address,
+            first=LayerID(from_layer) if from_layer is not None else None,
+            last=LayerID(to_layer) if to_layer is not None else None,
+            newest_first=True,
+        )
+        rows: list[Movement] = [
+            movement_of(known, address, connection.info.time) for known in islice(found, limit)
+        ]
+    columns = {
+        "time": "time",
+        "layer": "layer",
+        "kind": "kind",
+        "counterparty": "from or to",
+        "change": "change",
+        "fee": "fee",
+        "result": "result",
+        "id": "id",
+    }
+    return Result(data=rows, human=Table(rows=rows, columns=columns))
+
+
+@command(app, lists=True, unlocks=True)
+def rewards(
+    context: Context,
+    *,
+    account: Selector = "0",
+    group: Annotated[Grouping, typer.Option(help="What a line stands for.")] = Grouping.EPOCH,
+    from_epoch: Annotated[int | None, typer.Option(min=0, help="First epoch.")] = None,
+    to_epoch: Annotated[int | None, typer.Option(min=0, help="Last epoch.")] = None,
+    wallet: WalletFile = None,
+) -> Result:
+    """Sum up the rewards that were paid to an account."""
+    with connect(context) as connection:
+        (address,) = _addresses(context, connection, [account], wallet)
+        time = connection.info.time
+        paid = connection.api.rewards(
+            coinbase=address,
+            first=time.first_layer(EpochID(from_epoch)) if from_epoch is not None else None,
+            last=time.last_layer(EpochID(to_epoch)) if to_epoch is not None else None,
+        )
+        rows: list[RewardSum] = group_rewards(paid, group, time)
+    total = Smidge(sum(row.total for row in rows))
+    count = sum(row.rewards for row in rows)
+    notes = (f"{count} rewards, {total}.",)
+    columns = {name: name for name in (group.value, "time", "rewards", "total", "fees")}
+    data = {"account": address, "rewards": count, "total": total, "groups": rows}
+    return Result(data=data, human=Table(rows=rows, columns=columns, key="groups", notes=notes))
+
+
+def _addresses(
+    context: Context, connection: NodeConnection, selectors: Iterable[str], wallet: Path | None
+) -> dict[str, str]:
+    """Return the addresses that are meant, with their names; a wallet is opened if need be."""
+    prefix = connection.network.prefix
+    found: dict[str, str] = {}
+    opened: OpenWallet | None = None
+    wanted = list(selectors)
+    for selector in wanted:
+        text = selector.strip()
+        if text.lower().startswith(f"{prefix}1"):
+            found[encode_address(prefix, Address(decode_address(text, prefix)))] = ""
+            continue
+        if opened is None:
+            opened, _ = unlock(context, wallet)
+        account = find_account(opened.wallet, text, prefix)
+        found[account.address_text(prefix)] = account.name
+    if not wanted:
+        opened, _ = unlock(context, wallet)
+        found = {one.address_text(prefix): one.name for one in accounts_of(opened.wallet)}
+    return found
 
 
 def _record(account: Account, prefix: str) -> AccountRecord:

@@ -2,8 +2,8 @@
 
 import io
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from typer.testing import CliRunner
 from cli.context import Context
 from cli.errors import RefusedError
 from cli.main import app
+from cli.node_api import Endpoints
+from node.base.errors import UnavailableError
+from node.client.ports import NodeApi
 
 NOW_NS = 1_700_000_000_123_000_000
 """2023-11-14T22:13:20.123Z."""
@@ -82,14 +85,30 @@ class Ran:
         return self.document["error"]
 
 
+@dataclass(slots=True)
+class FakeConnector:
+    """Connects to one node, wherever it is said to be; without one nobody answers."""
+
+    api: NodeApi | None = None
+    asked: list[Endpoints] = field(default_factory=list)
+
+    def __call__(self, endpoints: Endpoints) -> AbstractContextManager[NodeApi]:
+        self.asked.append(endpoints)
+        if self.api is None:
+            raise UnavailableError(f"no node answers at {endpoints.public[0]}")
+        return closing(self.api)
+
+
 def make_context(
     home: Path,
     *,
     terminal: FakeTerminal | None = None,
     environment: dict[str, str] | None = None,
+    open_api: Callable[[Endpoints], AbstractContextManager[NodeApi]] | None = None,
 ) -> Context:
     """Return a context whose folders are below ``home`` and whose person is ``terminal``."""
     return Context(
+        open_api=open_api or FakeConnector(),
         environment={"SMCLI_HOME": str(home), "HOME": str(home), **(environment or {})},
         terminal=terminal or FakeTerminal(),
         clock=lambda: NOW_NS,
@@ -105,9 +124,10 @@ def run_cli(
     stdin: str = "",
     terminal: FakeTerminal | None = None,
     environment: dict[str, str] | None = None,
+    open_api: Callable[[Endpoints], AbstractContextManager[NodeApi]] | None = None,
 ) -> Ran:
     """Run one command line and return exit code and output; unexpected errors are raised."""
-    context = make_context(home, terminal=terminal, environment=environment)
+    context = make_context(home, terminal=terminal, environment=environment, open_api=open_api)
     result = CliRunner().invoke(
         app, list(arguments), input=stdin, obj=context, catch_exceptions=False
     )
