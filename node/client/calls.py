@@ -34,6 +34,7 @@ _HOST_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:/\[\]]+):([0-9]{1,
 REFUSALS: Final = (
     ("bad nonce", "smesh.precondition.nonce", "ask for the next nonce: smcli account show"),
     ("insufficient balance", "smesh.precondition.balance", "smcli account show tells the balance"),
+    ("(err: account is not spawned)", "smesh.precondition.spawn", "spawn it: smcli tx spawn"),
     ("tx already exists", "smesh.precondition.known", "smcli tx status tells what became of it"),
 )
 """Texts of refusals that depend on the state, with code and hint."""
