@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "account": ("cli.commands.account", "Accounts of a wallet and their addresses."),
     "tx": ("cli.commands.tx", "Build, sign, send and watch transactions."),
     "post": ("cli.commands.post", "Make, check and use the space a smesher proves."),
+    "smesh": ("cli.commands.smesh", "What a node does as a smesher, and where its rewards go."),
     "node": ("cli.commands.node", "Start, stop and look at a node."),
     "config": ("cli.commands.config", "Explain and check configurations."),
     "genesis": ("cli.commands.genesis", "Check genesis data."),

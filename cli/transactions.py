@@ -15,7 +15,7 @@ from cli.context import Context
 from cli.networks import check_network, configured_genesis, network_name
 from cli.options import parse_amount, parse_bytes
 from cli.records import Identifier, Smidge
-from cli.wallets import OpenWallet
+from cli.wallets import OpenWallet, unlock
 from node.base.bech32 import decode_address
 from node.base.errors import DecodeError, NotFoundError, UsageError
 from node.types.address import Address
@@ -192,6 +192,29 @@ def owner_in_wallet(opened: OpenWallet, choice: PayerChoice, prefix: str) -> Own
     """
     found = find_account(opened.wallet, choice.account or "0", prefix)
     return wallet_owner(found.key.public_key)
+
+
+def open_payer(
+    context: Context, choice: PayerChoice, prefix: str, wallet: Path | None, *, signs: bool
+) -> tuple[Owner, OpenWallet | None]:
+    """Return the account that pays, and the wallet if it had to be opened.
+
+    Args:
+        context: of the command.
+        choice: how the account is named.
+        prefix: of the network's addresses.
+        wallet: file, as chosen.
+        signs: open the wallet in any case, because it has to sign.
+
+    Raises:
+        UsageError: the account cannot be meant.
+        NotFoundError: the wallet has no such account.
+    """
+    if choice.by_keys:
+        owner = owner_of_keys(choice, prefix)
+        return owner, unlock(context, wallet)[0] if signs else None
+    opened, _ = unlock(context, wallet)
+    return owner_in_wallet(opened, choice, prefix), opened
 
 
 def wallet_signers(opened: OpenWallet, owner: Owner) -> Iterator[SoftwareSigner]:

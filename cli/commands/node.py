@@ -1,15 +1,18 @@
 """``smcli node``: start, stop and look at a node on this machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from cli.command import command, make_group
 from cli.context import Context, places
 from cli.errors import CheckFailedError
-from node.base.errors import NotFoundError
+from cli.formats import record_lines
+from cli.node_api import PUBLIC, NodeConnection, connect, endpoints_of
+from cli.records import Identifier, Result, members
+from node.base.errors import NotFoundError, UnavailableError
 from node.config.durations import SECOND, format_instant
 from node.config.flags import parse_setting
 from node.config.load import IGNORED, LoadedConfig, Override, load_config
@@ -25,12 +28,42 @@ from node.operator.daemon import (
     stop_node,
 )
 from node.operator.node_record import LOG_FILE, NodeRecord
+from node.types.layer import LayerID
 
 app = make_group("Start, stop and look at a node on this machine.")
+
+MAX_LAG: Final = 2
+"""Layers that a healthy node may be behind the clock."""
 
 Name = Annotated[
     str | None, typer.Option("--name", help="Which node; its network's name without it.")
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiStatus:
+    """What a node says about itself."""
+
+    endpoint: str
+    version: str
+    network: str
+    genesis_id: Identifier
+    synced: bool
+    peers: int
+    epoch: int
+    current_layer: int
+    layer_ends: str
+    latest_layer: int
+    """Highest layer of which the node has seen anything."""
+
+    applied_layer: int
+    """Last layer in the state."""
+
+    processed_layer: int
+    """Highest layer up to which votes were counted."""
+
+    lag: int
+    """Layers between the clock and the state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +83,8 @@ class NodeProcess:
     restarts: int
     exit_code: int | None
     log: Path
+    api: ApiStatus | None = None
+    """What its API says; None where none answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +172,14 @@ def status(
     *,
     name: Name = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 0 only if it runs and is ready.")
+        bool, typer.Option("--check", help="Exit 0 only if it is synced and keeps up.")
     ] = False,
-) -> NodeProcess:
-    """Show whether a node runs, and what it says about itself."""
+) -> Result:
+    """Show whether a node runs, and what it says about itself; --node asks another one."""
+    if context.options.node:
+        with connect(context) as connection:
+            said = _api_status(connection)
+        return _checked(said, said, "the node") if check else Result(data=said)
     nodes = context.folders.nodes
     known = [record for record in find_nodes(nodes) if name in {None, record.name}]
     if not known:
@@ -149,10 +188,70 @@ def status(
         record = find_running(nodes)
     else:
         record = max(known, key=lambda one: one.started_ns)
-    process = _process(context, record)
-    if check and not (process.running and process.state == "ready"):
-        raise CheckFailedError(f"node {record.name} is {process.state}", report=process)
-    return process
+    process = replace(_process(context, record), api=_ask(context, record))
+    shown = Result(data=process, human=_lines(process))
+    if not check:
+        return shown
+    if not (process.running and process.state == "ready"):
+        raise CheckFailedError(f"node {record.name} is {process.state}", report=shown)
+    return _checked(process.api, shown, f"node {record.name}")
+
+
+def _checked(said: ApiStatus | None, report: object, subject: str) -> Result:
+    """Return a report on a node that is fit for use.
+
+    Raises:
+        CheckFailedError: it is not.
+    """
+    if said is None:
+        problem = "does not answer"
+    elif not said.synced:
+        problem = f"is not synced: layer {said.applied_layer} of {said.current_layer}"
+    elif said.lag > MAX_LAG:
+        problem = f"is {said.lag} layers behind"
+    else:
+        return report if isinstance(report, Result) else Result(data=report)
+    raise CheckFailedError(f"{subject} {problem}", report=report, code="smesh.node.behind")
+
+
+def _ask(context: Context, record: NodeRecord) -> ApiStatus | None:
+    """Return what a node's API says, None where it does not answer."""
+    if not record.is_running or PUBLIC not in record.addresses:
+        return None
+    try:
+        with connect(context, endpoints_of(record)) as connection:
+            return _api_status(connection)
+    except UnavailableError as error:
+        context.output.warn(
+            f"the API of node {record.name} does not answer: {error}", code="smesh.node.api"
+        )
+        return None
+
+
+def _api_status(connection: NodeConnection) -> ApiStatus:
+    said, time = connection.status, connection.info.time
+    return ApiStatus(
+        endpoint=connection.api.endpoint,
+        version=connection.api.version().version,
+        network=connection.network.name,
+        genesis_id=Identifier(connection.network.genesis_id.hex()),
+        synced=said.synced,
+        peers=said.peers,
+        epoch=time.epoch_of(said.current_layer),
+        current_layer=said.current_layer,
+        layer_ends=format_instant(time.start_of(LayerID(said.current_layer + 1))),
+        latest_layer=said.latest_layer,
+        applied_layer=said.applied_layer,
+        processed_layer=said.processed_layer,
+        lag=max(0, said.current_layer - said.applied_layer),
+    )
+
+
+def _lines(process: NodeProcess) -> str:
+    """Return a node for people, with the answers of its API as lines of their own."""
+    values = dict(members(process))
+    del values["api"]
+    return record_lines(values | (dict(members(process.api)) if process.api is not None else {}))
 
 
 def _configure(

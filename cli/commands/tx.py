@@ -4,7 +4,6 @@ What needs no node is in ``cli.commands.tx_offline``.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -38,7 +37,6 @@ from cli.transactions import (
     GasPrice,
     Keys,
     Kind,
-    PayerChoice,
     Required,
     Source,
     Unit,
@@ -51,8 +49,7 @@ from cli.transactions import (
     draft_lines,
     find_destination,
     finished,
-    owner_in_wallet,
-    owner_of_keys,
+    open_payer,
     parse_address,
     parse_transaction_id,
     read_amount,
@@ -61,8 +58,8 @@ from cli.transactions import (
     vault_terms,
     wallet_signers,
 )
-from cli.wallets import OpenWallet, unlock
-from node.base.errors import NotFoundError, PreconditionError, UsageError
+from cli.wallets import OpenWallet
+from node.base.errors import NotFoundError, PreconditionError
 from node.client.records import KnownTransaction, TransactionState
 from node.types.ids import TransactionID
 from node.vm import sdk
@@ -101,7 +98,9 @@ def send(
     smidge = read_amount(context, amount, unit)
     with connect(context) as connection:
         choice = choose_payer(account, template, key, required)
-        owner, opened = _open_payer(context, connection, choice, wallet)
+        owner, opened = open_payer(
+            context, choice, connection.network.prefix, wallet, signs=not context.options.dry_run
+        )
         destination = find_destination(to, connection.network.prefix, opened)
 
         def make_body(number: int) -> bytes:
@@ -143,7 +142,9 @@ def spawn(
     """Spawn an account so that it can send, or with --total a vault of it."""
     with connect(context) as connection:
         choice = choose_payer(account, template, key, required)
-        owner, opened = _open_payer(context, connection, choice, wallet)
+        owner, opened = open_payer(
+            context, choice, connection.network.prefix, wallet, signs=not context.options.dry_run
+        )
         terms = None
         if total:
             terms = vault_terms(
@@ -190,7 +191,9 @@ def drain(
     smidge = read_amount(context, amount, unit)
     with connect(context) as connection:
         choice = choose_payer(account, template, key, required)
-        owner, opened = _open_payer(context, connection, choice, wallet)
+        owner, opened = open_payer(
+            context, choice, connection.network.prefix, wallet, signs=not context.options.dry_run
+        )
         source = parse_address(vault, connection.network.prefix)
         destination = find_destination(to, connection.network.prefix, opened)
 
@@ -255,20 +258,6 @@ def wait(
     """Wait until a transaction is applied, or in the mempool of the node."""
     with connect(context) as connection:
         return _follow(context, connection, parse_transaction_id(id_), for_)
-
-
-def _open_payer(
-    context: Context, connection: NodeConnection, choice: PayerChoice, wallet: Path | None
-) -> tuple[Owner, OpenWallet | None]:
-    """Return the account that pays and the wallet that signs; a dry run may do without it."""
-    prefix = connection.network.prefix
-    if choice.by_keys:
-        owner = owner_of_keys(choice, prefix)
-        return owner, None if context.options.dry_run else unlock(context, wallet)[0]
-    if choice.template == "vesting":
-        raise UsageError("a vesting account is named by its keys", hint="give --key")
-    opened, _ = unlock(context, wallet)
-    return owner_in_wallet(opened, choice, prefix), opened
 
 
 def _send(

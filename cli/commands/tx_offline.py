@@ -27,7 +27,6 @@ from cli.transactions import (
     Keys,
     Kind,
     OutputFile,
-    PayerChoice,
     Required,
     Source,
     Unit,
@@ -41,7 +40,7 @@ from cli.transactions import (
     draft_lines,
     find_destination,
     gas_record,
-    owner_in_wallet,
+    open_payer,
     owner_of_keys,
     parse_address,
     read_amount,
@@ -53,7 +52,7 @@ from cli.transactions import (
     vault_terms,
     wallet_signers,
 )
-from cli.wallets import OpenWallet, unlock
+from cli.wallets import unlock
 from node.base.bech32 import encode_address
 from node.base.errors import DecodeError, PreconditionError, UsageError
 from node.runtime.files import write_atomic
@@ -161,7 +160,7 @@ def send(
     network = chosen_network(context, hrp, genesis_id)
     smidge = read_amount(context, amount, unit)
     choice = choose_payer(account, template, key, required)
-    owner, opened = _payer(context, choice, network, wallet)
+    owner, opened = open_payer(context, choice, network.prefix, wallet, signs=False)
     destination = find_destination(to, network.prefix, opened)
     body = sdk.spend(owner.address, destination, int(smidge), nonce=nonce, gas_price=gas_price)
     return _written(context, make_draft(network, owner, body), output)
@@ -191,7 +190,7 @@ def spawn(
     """Build a transaction that spawns the account, or with --total a vault of it."""
     network = chosen_network(context, hrp, genesis_id)
     choice = choose_payer(account, template, key, required)
-    owner, _ = _payer(context, choice, network, wallet)
+    owner, _ = open_payer(context, choice, network.prefix, wallet, signs=False)
     terms = None
     if total:
         if nonce is None:
@@ -226,7 +225,7 @@ def drain(
     network = chosen_network(context, hrp, genesis_id)
     smidge = read_amount(context, amount, unit)
     choice = choose_payer(account, template, key, required)
-    owner, opened = _payer(context, choice, network, wallet)
+    owner, opened = open_payer(context, choice, network.prefix, wallet, signs=False)
     body = sdk.drain_vault(
         owner.address,
         parse_address(vault, network.prefix),
@@ -329,18 +328,6 @@ def estimate(
         gas=gas_record(parsed.gas, parsed.header.gas_price),
         max_spend=Smidge(parsed.header.max_spend),
     )
-
-
-def _payer(
-    context: Context, choice: PayerChoice, network: Network, wallet: Path | None
-) -> tuple[Owner, OpenWallet | None]:
-    """Return the account that pays, and the wallet if it had to be opened."""
-    if choice.by_keys:
-        return owner_of_keys(choice, network.prefix), None
-    if choice.template == "vesting":
-        raise UsageError("a vesting account is named by its keys", hint="give --key")
-    opened, _ = unlock(context, wallet)
-    return owner_in_wallet(opened, choice, network.prefix), opened
 
 
 def _written(context: Context, draft: Draft, output: Path | None) -> Result:

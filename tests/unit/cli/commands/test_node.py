@@ -11,15 +11,20 @@ from typer.testing import CliRunner
 from cli.errors import ExitCode
 from cli.main import app
 from node.operator.daemon import find_nodes
-from tests.support.cli import FakeTerminal, Ran, make_context
+from tests.support.cli import FakeConnector, FakeTerminal, Ran, make_context
+from tests.support.fake_api import FakeApi, make_status
 
 FAKE_NODE = str(Path(__file__).parents[3] / "support" / "fake_node.py")
 
 
 def run(
-    home: Path, *arguments: str, behaviour: str = "good", answers: list[str] | None = None
+    home: Path,
+    *arguments: str,
+    behaviour: str = "good",
+    answers: list[str] | None = None,
+    api: FakeApi | None = None,
 ) -> Ran:
-    context = make_context(home, terminal=FakeTerminal(answers))
+    context = make_context(home, terminal=FakeTerminal(answers), open_api=FakeConnector(api))
     context.node_program = (sys.executable, "-S", FAKE_NODE, behaviour)
     result = CliRunner().invoke(app, ["node", *arguments], obj=context, catch_exceptions=False)
     return Ran(result.exit_code, result.stdout, result.stderr)
@@ -45,7 +50,7 @@ def test_start_status_stop(home: Path) -> None:
 
     again = run(home, "start", "--json")
     assert (again.code, again.error["code"]) == (ExitCode.PRECONDITION, "smesh.node.running")
-    status = run(home, "status", "--check", "--json")
+    status = run(home, "status", "--check", "--json", api=FakeApi())
     assert (status.data["running"], status.data["status"]) == (True, "synced")
     assert status.data["pid"] == started.data["pid"]
     assert run(home, "stop", "--dry-run", "--json").data["seconds"] == 0.0
@@ -55,6 +60,62 @@ def test_start_status_stop(home: Path) -> None:
     assert ended.code == ExitCode.CHECK_FAILED
     assert ended.document["data"]["state"] == "stopped"
     assert run(home, "stop").code == ExitCode.NOT_FOUND
+
+
+def test_status_tells_what_the_api_says(home: Path) -> None:
+    run(home, "start")
+    said = run(home, "status", "--json", api=FakeApi()).data["api"]
+    assert said == {
+        "endpoint": "127.0.0.1:9092",
+        "version": "v1.7.0",
+        "network": "standalone",
+        "genesis_id": bytes(range(20)).hex(),
+        "synced": True,
+        "peers": 3,
+        "epoch": 2,
+        "current_layer": 25,
+        "layer_ends": "2023-11-14T22:17:40Z",
+        "latest_layer": 25,
+        "applied_layer": 24,
+        "processed_layer": 24,
+        "lag": 1,
+    }
+    silent = run(home, "status", "--json")
+    assert (silent.data["api"], silent.document["warnings"][0]["code"]) == (None, "smesh.node.api")
+    text = run(home, "status", api=FakeApi()).stdout
+    assert "synced           yes\n" in text
+    assert "lag              1" in text
+
+
+@pytest.mark.parametrize(
+    ("api", "problem"),
+    [
+        (None, "node mainnet does not answer"),
+        (FakeApi(node_status=make_status(synced=False)), "is not synced: layer 24 of 25"),
+        (FakeApi(node_status=make_status(applied_layer=22)), "is 3 layers behind"),
+    ],
+)
+def test_a_node_that_does_not_keep_up_fails_the_check(
+    home: Path, api: FakeApi | None, problem: str
+) -> None:
+    run(home, "start")
+    ran = run(home, "status", "--check", "--json", api=api)
+    assert (ran.code, ran.error["code"]) == (ExitCode.CHECK_FAILED, "smesh.node.behind")
+    assert problem in ran.error["message"]
+    assert ran.document["data"]["running"] is True
+
+
+def test_another_node_is_asked_by_its_address(home: Path) -> None:
+    there = run(home, "status", "--node", "far:1", "--check", "--json", api=FakeApi())
+    assert (there.data["peers"], there.document["meta"]["node"]) == (3, "127.0.0.1:9092")
+    behind = FakeApi(node_status=make_status(applied_layer=0))
+    assert run(home, "status", "--node", "far:1", "--json", api=behind).data["lag"] == 25
+    ran = run(home, "status", "--node", "far:1", "--check", "--json", api=behind)
+    assert (ran.code, ran.error["message"]) == (
+        ExitCode.CHECK_FAILED,
+        "the node is 25 layers behind",
+    )
+    assert run(home, "status", "--node", "far:1").code == ExitCode.UNAVAILABLE
 
 
 def test_status_without_any_node(home: Path) -> None:
