@@ -12,27 +12,42 @@ from typing import Final, TypeAlias
 
 from node.api.backend import ApiBackend
 from node.api.registration import Service
+from node.api.v1.activation import ActivationService
 from node.api.v1.admin import AdminService
+from node.api.v1.global_state import GlobalStateService
+from node.api.v1.mesh import MeshService
 from node.api.v1.node import NodeService
+from node.api.v1.post import PostInfoService, PostService
+from node.api.v1.smesher import SmesherService
+from node.api.v1.transaction import TransactionService
+from node.api.v2alpha1 import catalog as v2alpha1
 from node.base.errors import ConfigError
 
 Factory: TypeAlias = Callable[[ApiBackend], Service]
 
 SERVICES: Final[Mapping[str, Factory]] = MappingProxyType(
     {
+        "activation": lambda backend: ActivationService(backend).service(),
         "admin": lambda backend: AdminService(backend).service(),
+        "global": lambda backend: GlobalStateService(backend).service(),
+        "mesh": lambda backend: MeshService(backend).service(),
         "node": lambda backend: NodeService(backend).service(),
+        "post": lambda backend: PostService(backend).service(),
+        "postInfo": lambda backend: PostInfoService(backend).service(),
+        "smesher": lambda backend: SmesherService(backend).service(),
+        "transaction": lambda backend: TransactionService(backend).service(),
+        **v2alpha1.PUBLIC,
     }
 )
 """By name in the configuration; names of version 2 end in ``_v2alpha1``."""
 
-PUBLIC: Final = ("node",)
+PUBLIC: Final = ("global", "mesh", "transaction", "node", "activation", *v2alpha1.PUBLIC)
 """For anybody."""
 
-PRIVATE: Final = ("admin",)
+PRIVATE: Final = ("admin", "smesher")
 """For the operator."""
 
-POST: Final[tuple[str, ...]] = ()
+POST: Final = ("post", "postInfo")
 """For PoST workers on this machine."""
 
 

@@ -1,28 +1,36 @@
 """What several services read: addresses, pages, accounts, the state of transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
 from typing import Final, TypeVar
 
+from google.protobuf.message import Message
+
 from node.api.backend import ApiBackend
 from node.api.errors import invalid, unknown
 from node.base.bech32 import decode_address
 from node.base.errors import UsageError
+from node.base.hexadecimal import hex_problem
 from node.store.accounts import find_account
+from node.store.blocks import get_block
 from node.store.db import Reader
+from node.store.layers import find_applied_block, find_mesh_hash, find_state_hash
 from node.store.transactions import (
     StoredTransaction,
     find_transaction,
+    get_transaction,
     pending_transactions,
     transaction_ids_applied,
     transaction_ids_of_address,
 )
 from node.types.address import Address
-from node.types.ids import TransactionID
+from node.types.block import Block
+from node.types.ids import NO_BLOCK, Hash32, TransactionID
 from node.types.layer import MAX_LAYER, LayerID
+from node.types.transaction import Transaction
 
 T = TypeVar("T")
 
@@ -50,6 +58,16 @@ class AccountFacts:
     """Layer that wrote the present version; 0 for an unknown account."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerContent:
+    """A layer that was applied with a block."""
+
+    block: Block
+    transactions: tuple[Transaction, ...]
+    mesh_hash: Hash32 | None
+    state_hash: Hash32 | None
+
+
 class KnownState(IntEnum):
     """How far a transaction is; the numbers are the API's."""
 
@@ -69,6 +87,45 @@ def parse_address(backend: ApiBackend, text: str, field: str) -> Address:
         return Address(decode_address(text, backend.prefix))
     except UsageError as error:
         raise unknown(f"failed to parse {field} `{text}`: {error}") from error
+
+
+def parse_filter_address(backend: ApiBackend, request: Message, flags: int) -> Address:
+    """Return the account in the filter of a version 1 request that has to ask for something.
+
+    Args:
+        backend: knows the network.
+        request: has a field ``filter`` with a field ``account_id``.
+        flags: what the filter asks for.
+
+    Raises:
+        ApiError: a part of the filter is missing, or wrong.
+    """
+    if not request.HasField("filter"):
+        raise invalid("`Filter` must be provided")
+    wanted = getattr(request, "filter")  # noqa: B009 - of several kinds of messages
+    if not wanted.HasField("account_id"):
+        raise invalid("`Filter.AccountId` must be provided")
+    if flags == 0:
+        raise invalid("`Filter.AccountMeshDataFlags` must set at least one bitfield")
+    return parse_address(backend, wanted.account_id.address, "in.Filter.AccountId.Address")
+
+
+def parse_hex(text: str) -> bytes:
+    """Return the bytes that a field spells in hexadecimal.
+
+    Raises:
+        ApiError: it does not.
+    """
+    problem = hex_problem(text)
+    if problem:
+        raise invalid(problem)
+    return bytes.fromhex(text)
+
+
+def clip(items: Sequence[T], offset: int, max_results: int) -> Sequence[T]:
+    """Return a page of a version 1 answer; ``max_results`` 0 means all behind ``offset``."""
+    rest = items[offset:]
+    return rest[:max_results] if max_results else rest
 
 
 def parse_plain_address(backend: ApiBackend, text: str) -> Address:
@@ -114,6 +171,24 @@ async def page(rows: Iterable[T], offset: int, limit: int) -> list[T]:
         if len(found) == limit:
             break
     return found
+
+
+def find_layer_content(reader: Reader, layer: LayerID) -> LayerContent | None:
+    """Return what a layer was applied with, None if it is empty or not applied.
+
+    Raises:
+        NotFoundError: its block or a transaction of it is not stored.
+    """
+    block_id = find_applied_block(reader, layer)
+    if block_id is None or block_id == NO_BLOCK:
+        return None
+    block = get_block(reader, block_id)
+    return LayerContent(
+        block=block,
+        transactions=tuple(get_transaction(reader, tx_id).transaction for tx_id in block.tx_ids),
+        mesh_hash=find_mesh_hash(reader, layer),
+        state_hash=find_state_hash(reader, layer),
+    )
 
 
 def account_facts(backend: ApiBackend, address: Address) -> AccountFacts:

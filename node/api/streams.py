@@ -6,7 +6,8 @@ reference's words, and reads again.
 Source: go-spacemesh, api/grpcserver and events; api digest section 5.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from node.api.errors import overflow
@@ -22,6 +23,17 @@ RESULTS_CAPACITY: Final = 1_024
 
 RESULTS_FULL: Final = "buffer overflow"
 """What the end of a stream with history says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingWanted(Event):
+    """Never published: what a stream waits for whose flags name nothing that there is."""
+
+
+def kinds_of(flags: int, kinds: Mapping[int, tuple[type[Event], ...]]) -> tuple[type[Event], ...]:
+    """Return the kinds of events that the bits of ``flags`` stand for, in their order."""
+    wanted = tuple(kind for bit, group in kinds.items() if flags & bit for kind in group)
+    return wanted or (NothingWanted,)
 
 
 async def follow(events: Subscription[E], full: str) -> AsyncIterator[E]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
 from node.base.errors import DeviceError, PreconditionError, SpacemeshError, UsageError
+from node.base.hexadecimal import hex_problem
 from node.crypto.ed25519 import private_key_of
 from node.post.data_verify import verify_data
 from node.post.difficulty import compute_vrf_difficulty
@@ -504,14 +505,6 @@ class _Program:
             # It was confirmed, as there.
             allow_shrink=True,
         )
-
-
-def hex_problem(text: str) -> str:
-    """Return what Go finds wrong with a text as hex; empty if it is right."""
-    for character in text:
-        if character not in "0123456789abcdefABCDEF":
-            return f"encoding/hex: invalid byte: U+{ord(character):04X} '{character}'"
-    return "encoding/hex: odd length hex string" if len(text) % 2 else ""
 
 
 def _explain(error: SpacemeshError) -> str:

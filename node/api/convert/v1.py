@@ -143,6 +143,14 @@ class ToV1:
             self._add_header(converted, transaction.header)
         return converted
 
+    def mesh_transaction(
+        self, transaction: Transaction, layer: LayerID
+    ) -> types_pb2.MeshTransaction:
+        """Return a transaction with its layer, 0 for none."""
+        return types_pb2.MeshTransaction(
+            transaction=self.transaction(transaction), layer_id=layer_number(layer)
+        )
+
     def parsed(self, raw: bytes, header: TransactionHeader) -> types_pb2.Transaction:
         """Return a transaction that was only parsed."""
         return self.transaction(Transaction(raw=RawTransaction.of(raw), header=header))

@@ -15,7 +15,7 @@ from node.post.engine import CPU_PROVIDER_ID, DeviceClass, InlineLabels, Provide
 from node.post.files import read_metadata, write_metadata
 from node.post.init_engines import COSTLY_CHECKS, InitEngines
 from node.post.k2pow import RandomX
-from node.post.postcli import Surroundings, hex_problem, run_postcli
+from node.post.postcli import Surroundings, run_postcli
 from node.post.postcli_surroundings import make_surroundings, prove_once
 from node.post.scan import PlainScan
 from tests.support.post_labels import COMMITMENT_ATX, SMESHER, HashedLabels, real_engine
@@ -223,18 +223,6 @@ async def test_providers_are_dumped(world: World) -> None:
         " (postrs.Provider) {\n  ID: (uint32) 9,\n"
         '  Model: (string) (len=7) "[CPU] c",\n  DeviceType: (postrs.DeviceClass) CPU\n }\n}\n'
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("0aF1", ""),
-        ("0ag", "encoding/hex: invalid byte: U+0067 'g'"),
-        ("0", "encoding/hex: odd length hex string"),
-    ],
-)
-def test_hex_is_judged_as_go_judges_it(text: str, problem: str) -> None:
-    assert hex_problem(text) == problem
 
 
 async def test_the_real_surroundings_are_this_process(
