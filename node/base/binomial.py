@@ -116,14 +116,16 @@ class Binomial:
     """A binomial distribution whose cumulative chances are asked for many times.
 
     Invariant: ``cdf(k)`` equals ``binomial_cdf(trials, probability, k)``, errors included.
+    Chances that were asked for are kept: few numbers of successes are likely at all.
     """
 
-    __slots__ = ("_logarithms", "probability", "trials")
+    __slots__ = ("_known", "_logarithms", "probability", "trials")
 
     def __init__(self, trials: int, probability: int) -> None:
         self.trials = trials
         self.probability = probability
         self._logarithms: tuple[int, int, int] | None = None
+        self._known: dict[int, int] = {}
 
     def cdf(self, successes: int) -> int:
         """Return the word for the chance of at most ``successes`` successes.
@@ -135,6 +137,12 @@ class Binomial:
             return 0
         if successes >= self.trials:
             return ONE
+        known = self._known.get(successes)
+        if known is None:
+            known = self._known[successes] = self._cdf(successes)
+        return known
+
+    def _cdf(self, successes: int) -> int:
         failures, passed, rest = _parameters(self.trials, self.probability, successes)
         density = self._density(failures, passed, rest)
         if rest > word_divide(word(failures + 1), word(failures + passed + 2)):

@@ -15,6 +15,7 @@ from node.base.errors import IgnoreError, NotFoundError
 from node.base.lru import LruMap
 from node.consensus.atxdata import AtxData
 from node.consensus.eligibility import (
+    Distributions,
     Lottery,
     check_seats,
     committee_vrf_input,
@@ -170,6 +171,7 @@ class EligibilityOracle:
     db: Reader
     active_sets: ActiveSets
     time: LayerTime
+    distributions: Distributions = field(default_factory=Distributions)
 
     def vrf_input(self, layer: LayerID, round_: int) -> bytes:
         """Return what a smesher's VRF signs for a committee.
@@ -195,7 +197,7 @@ class EligibilityOracle:
         lottery = self._lottery(layer, committee, smesher)
         if not verify_vrf(smesher, self.vrf_input(layer, round_), proof):
             return 0
-        return count_seats(proof, lottery)
+        return count_seats(proof, lottery, self.distributions)
 
     def are_seats(
         self,
@@ -216,7 +218,7 @@ class EligibilityOracle:
         lottery = self._lottery(layer, committee, smesher)
         if not verify_vrf(smesher, self.vrf_input(layer, round_), proof):
             return False
-        return check_seats(proof, lottery, count)
+        return check_seats(proof, lottery, count, self.distributions)
 
     def _lottery(self, layer: LayerID, committee: int, smesher: SmesherID) -> Lottery:
         known = self.active_sets.for_layer(layer)

@@ -4,13 +4,14 @@ Source: go-spacemesh, hare3/eligibility and proposals/util; codec digest section
 digest 8.1 to 8.3.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 from node.base import fixed, scale
 from node.base.binomial import Binomial
 from node.base.errors import IgnoreError
+from node.base.lru import LruMap
 from node.base.scale import U16, U32, U64
 from node.types.ids import Beacon, VrfSignature
 from node.types.layer import EpochID, LayerID
@@ -53,6 +54,8 @@ MAX_TRIALS: Final = 1 << 30
 NEIGHBOURS: Final = 4
 """Seats below a bisection's answer that are looked at."""
 MAX_U64: Final = (1 << 64) - 1
+RECENT_LOTTERIES: Final = 1 << 14
+"""Lotteries whose distribution is kept; each takes a few kilobytes at most."""
 
 
 def voting_vrf_input(beacon: Beacon, epoch: EpochID, nonce: int, counter: int) -> bytes:
@@ -108,6 +111,24 @@ class Lottery:
         return self.trials <= MAX_TRIALS
 
 
+@dataclass(slots=True)
+class Distributions:
+    """Distributions of the lotteries that were drawn from most recently.
+
+    All proofs of a smesher in an epoch are drawn from one lottery for each committee.
+    """
+
+    _recent: LruMap[Lottery, Binomial] = field(default_factory=lambda: LruMap(RECENT_LOTTERIES))
+
+    def of(self, lottery: Lottery) -> Binomial:
+        """Return the distribution of a lottery's seats."""
+        found = self._recent.get(lottery)
+        if found is None:
+            found = Binomial(lottery.trials, lottery.chance)
+            self._recent.put(lottery, found)
+        return found
+
+
 def count_seats_clearly(proof: VrfSignature, lottery: Lottery) -> int:
     """Return the seats that a VRF proof wins; 0 where the weight is not supported.
 
@@ -123,7 +144,7 @@ def count_seats_clearly(proof: VrfSignature, lottery: Lottery) -> int:
     return lottery.trials
 
 
-def count_seats(proof: VrfSignature, lottery: Lottery) -> int:
+def count_seats(proof: VrfSignature, lottery: Lottery, distributions: Distributions) -> int:
     """Return the seats that a VRF proof wins, in a few steps instead of one for each seat.
 
     The approximated distribution is monotonic but for its last bits, so a bisection ends
@@ -132,7 +153,7 @@ def count_seats(proof: VrfSignature, lottery: Lottery) -> int:
     if not lottery.is_supported:
         return 0
     drawn = fixed.fraction_of(proof)
-    distribution = Binomial(lottery.trials, lottery.chance)
+    distribution = distributions.of(lottery)
     low, high = 0, lottery.trials
     while low < high:
         middle = (low + high) // 2
@@ -144,7 +165,9 @@ def count_seats(proof: VrfSignature, lottery: Lottery) -> int:
     return next((seats for seats in below if distribution.cdf(seats) > drawn), low)
 
 
-def check_seats(proof: VrfSignature, lottery: Lottery, count: int) -> bool:
+def check_seats(
+    proof: VrfSignature, lottery: Lottery, count: int, distributions: Distributions
+) -> bool:
     """Tell whether a VRF proof wins exactly ``count`` seats, as the reference tells.
 
     Raises:
@@ -153,5 +176,5 @@ def check_seats(proof: VrfSignature, lottery: Lottery, count: int) -> bool:
     if not lottery.is_supported:
         raise IgnoreError(f"weight {lottery.trials}, at most {MAX_TRIALS} is supported")
     drawn = fixed.fraction_of(proof)
-    distribution = Binomial(lottery.trials, lottery.chance)
+    distribution = distributions.of(lottery)
     return distribution.cdf(count - 1) <= drawn < distribution.cdf(count)

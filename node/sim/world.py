@@ -40,7 +40,7 @@ from node.types.address import Address
 GENESIS_NS = 1_700_000_000 * 10**9
 """When layer 0 of every world starts; the clock begins before it."""
 NS_PER_S = 10**9
-ROUND_LEAVES = 2_000
+ROUND_LEAVES = 400
 """Work of a PoET round: enough for a few ticks, little enough for the event loop."""
 POLL_S = 1.0
 

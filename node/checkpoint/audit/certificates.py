@@ -11,6 +11,7 @@ from node.checkpoint.audit.findings import NOTHING, ObjectKind
 from node.consensus.certifier.rules import MAX_SEATS
 from node.consensus.eligibility import (
     CERTIFY_ROUND,
+    Distributions,
     Lottery,
     check_seats,
     committee_vrf_input,
@@ -31,6 +32,8 @@ class CertificateChecker:
     context: AuditContext
     _committees: dict[EpochID, tuple[Weighed, ...]] = field(default_factory=dict)
     """Weights that the committees of an epoch may have been drawn from."""
+
+    _distributions: Distributions = field(default_factory=Distributions)
 
     def check(self) -> None:
         """Check every certificate."""
@@ -58,10 +61,19 @@ class CertificateChecker:
             self.context.ledger.tallies[ObjectKind.CERTIFICATE].checks["block"] += 1
         elif self.context.is_damaged(row.block):
             self.context.ledger.skip(ObjectKind.CERTIFICATE, "its block is damaged")
+        elif self._is_applied(row) or (
+            row.certificate is not None and row.certificate.block_id == row.block
+        ):
+            self.context.ledger.miss(ObjectKind.BLOCK, row.block, f"layer {row.layer}")
+            self.context.facts.damage(row.block)
         else:
             self.context.ledger.fail(
                 ObjectKind.CERTIFICATE, _name(row), "block", "one of the layer", NOTHING
             )
+
+    def _is_applied(self, row: CertificateRow) -> bool:
+        layer = self.context.find(state_rows.LAYERS, "id = ?", row.layer)
+        return layer is not None and layer.applied_block == row.block
 
     def _check_unused(self) -> None:
         """Look for layers whose only certificate row does not count."""
@@ -124,7 +136,7 @@ class CertificateChecker:
                 continue
             lottery = Lottery.of(weight, weighed.total, self.context.parameters.committee)
             if lottery.is_supported and check_seats(
-                content.proof, lottery, content.eligibility_count
+                content.proof, lottery, content.eligibility_count, self._distributions
             ):
                 return
         raise RejectError(f"{message.smesher.hex()} does not win {content.eligibility_count} seats")

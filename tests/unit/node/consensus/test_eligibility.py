@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from node.base.errors import IgnoreError
 from node.consensus.eligibility import (
     CERTIFY_ROUND,
+    Distributions,
     Lottery,
     check_seats,
     committee_vrf_input,
@@ -16,6 +17,8 @@ from node.consensus.eligibility import (
 )
 from node.types.ids import Beacon, VrfSignature
 from node.types.layer import EpochID, LayerID
+
+DISTRIBUTIONS = Distributions()
 
 
 def proof(first: bytes) -> VrfSignature:
@@ -44,21 +47,25 @@ def test_vrf_inputs_are_those_of_the_digest() -> None:
 def test_the_oracles_recorded_counts(first: str, seats: int) -> None:
     lottery = Lottery.of(weight=1, total=15, committee=10)
     drawn = proof(bytes.fromhex(first))
-    assert count_seats(drawn, lottery) == seats
-    assert check_seats(drawn, lottery, seats)
-    assert not check_seats(drawn, lottery, seats + 1)
+    assert count_seats(drawn, lottery, DISTRIBUTIONS) == seats
+    assert check_seats(drawn, lottery, seats, DISTRIBUTIONS)
+    assert not check_seats(drawn, lottery, seats + 1, DISTRIBUTIONS)
 
 
 def test_small_networks_are_scaled_up() -> None:
     assert Lottery.of(weight=1, total=1, committee=800).trials == 800
-    assert count_seats(proof(b"\xff" * 7), Lottery.of(1, 1, 800)) == 800
+    assert count_seats(proof(b"\xff" * 7), Lottery.of(1, 1, 800), DISTRIBUTIONS) == 800
 
 
 def test_weights_that_are_too_large_win_nothing() -> None:
     lottery = Lottery.of((1 << 30) + 1, 1 << 40, 50)
-    assert count_seats(proof(b""), lottery) == count_seats_clearly(proof(b""), lottery) == 0
+    assert (
+        count_seats(proof(b""), lottery, DISTRIBUTIONS)
+        == count_seats_clearly(proof(b""), lottery)
+        == 0
+    )
     with pytest.raises(IgnoreError, match="at most"):
-        check_seats(proof(b""), lottery, 0)
+        check_seats(proof(b""), lottery, 0, DISTRIBUTIONS)
 
 
 @given(
@@ -72,4 +79,6 @@ def test_the_bisection_finds_what_the_linear_search_finds(
 ) -> None:
     lottery = Lottery.of(min(share, total), total, committee)
     if lottery.trials <= 2000:
-        assert count_seats(proof(drawn), lottery) == count_seats_clearly(proof(drawn), lottery)
+        assert count_seats(proof(drawn), lottery, DISTRIBUTIONS) == count_seats_clearly(
+            proof(drawn), lottery
+        )
