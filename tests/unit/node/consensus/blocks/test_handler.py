@@ -45,7 +45,7 @@ class World(Chain):
         )
 
     async def send(self, sent: Block, expected: Hash32 | None = None) -> None:
-        wanted = padded(sent.id) if expected is None else expected
+        wanted = Hash32(padded(sent.id)) if expected is None else expected
         await self.handler.on_synced(wanted, PEER, scale.encode(sent))
 
 
@@ -113,4 +113,4 @@ async def test_what_a_block_alone_shows_to_be_wrong_is_rejected(
 
 async def test_another_block_than_was_asked_for_is_rejected(world: World) -> None:
     with pytest.raises(RejectError, match="was sent for"):
-        await world.send(block(FIRST, atx(1)), padded(BlockID(b"x" * 20)))
+        await world.send(block(FIRST, atx(1)), Hash32(padded(BlockID(b"x" * 20))))
