@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import chain
+from itertools import groupby
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
@@ -238,11 +238,25 @@ def results_in_order(
 def history_of(
     reader: Reader, address: Address, first: LayerID, last: LayerID
 ) -> Iterator[StoredTransaction]:
-    """Yield an account's transactions: what it has pending, then what touched it by layer."""
-    return chain(
-        pending_transactions(reader, address),
-        results_in_order(reader, address=address, first=first, last=last),
-    )
+    """Yield the transactions an account pays: what is pending, then what was applied.
+
+    The order is that of layers, and of nonces in a layer.
+    """
+    yield from pending_transactions(reader, address)
+    applied = results_in_order(reader, address=address, first=first, last=last)
+    for _, together in groupby(applied, key=_layer_of):
+        paid = (stored for stored in together if _nonce_paid(stored, address) is not None)
+        yield from sorted(paid, key=lambda stored: _nonce_paid(stored, address) or 0)
+
+
+def _layer_of(stored: StoredTransaction) -> LayerID:
+    return LayerID(0) if stored.result is None else stored.result.layer
+
+
+def _nonce_paid(stored: StoredTransaction, address: Address) -> int | None:
+    """Return the nonce of a transaction that an account pays, None if another one does."""
+    header = stored.transaction.header
+    return None if header is None or header.principal != address else header.nonce
 
 
 def newest_results(reader: Reader, first: LayerID, last: LayerID) -> Iterator[TransactionID]:

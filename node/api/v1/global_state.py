@@ -112,6 +112,8 @@ class GlobalStateService:
         if flags & global_state_types_pb2.ACCOUNT_DATA_FLAG_ACCOUNT:
             account = self._to.account(account_facts(self.backend, address))
             items.append(global_state_types_pb2.AccountData(account_wrapper=account))
+        if request.offset > len(items):
+            return global_state_types_pb2.AccountDataQueryResponse()
         return global_state_types_pb2.AccountDataQueryResponse(
             total_results=len(items),
             account_item=clip(items, request.offset, request.max_results),

@@ -166,6 +166,8 @@ class MeshService:
                 layer = LayerID(0) if stored.result is None else stored.result.layer
                 found = self._to.mesh_transaction(stored.transaction, layer)
                 data.append(mesh_types_pb2.AccountMeshData(mesh_transaction=found))
+        if request.offset > len(data):
+            return mesh_types_pb2.AccountMeshDataQueryResponse()
         return mesh_types_pb2.AccountMeshDataQueryResponse(
             data=clip(data, request.offset, request.max_results), total_results=len(data)
         )
