@@ -13,7 +13,7 @@ from cli.command import command, time_limit
 from cli.context import Context, places
 from cli.errors import TimedOutError
 from cli.records import Result
-from node.base.errors import UsageError
+from node.base.errors import PreconditionError, UsageError
 
 if TYPE_CHECKING:
     from cli.demo.diary import Diary
@@ -54,24 +54,42 @@ def demo(
 
     A folder that has a network goes on with it. Ctrl-C ends the node in order.
     """
-    from cli.demo.driver import Demo
+    from cli.demo.driver import LOST
     from cli.demo.folder import DemoFolder
+
+    folder = DemoFolder(path=(data_folder or context.folders.state / NAME).absolute())
+    own_limit = UNTIL_SPENT_LIMIT_S if until_spent and not context.options.timeout else None
+    with _hang_up(), time_limit(own_limit):
+        while True:
+            diary, is_new = folder.open_diary(context.clock())
+            going = "a new network" if is_new else "going on with the network"
+            try:
+                report = _play(context, folder, diary, going, until_spent=until_spent)
+            except PreconditionError as error:
+                if error.code != LOST:
+                    raise
+                kept = folder.retire_network(diary.genesis_ns)
+                context.output.warn(
+                    f"{error}, so this network cannot go on; it is kept in {kept}", code=LOST
+                )
+            else:
+                return _result(report, folder)
+
+
+def _play(
+    context: Context, folder: "DemoFolder", diary: "Diary", going: str, *, until_spent: bool
+) -> "DemoReport":
+    """Run the network of a folder to the end of the demo, and end its node."""
+    from cli.demo.driver import Demo
     from cli.demo.story import Story
     from node.client.grpc import open_node_api
 
-    folder = DemoFolder(path=(data_folder or context.folders.state / NAME).absolute())
-    diary, is_new = folder.open_diary(context.clock())
-    wallet = folder.open_wallet(context.random, context.clock())
-    purse = _open_purse(context, wallet, diary)
+    purse = _open_purse(context, folder.open_wallet(context.random, context.clock()), diary)
     process = _process(context, folder, purse, diary)
     story = Story(diary=diary, addresses=purse.addresses, steps=purse.ids)
-    going = "a new network" if is_new else "going on with the network"
     story.tell(f"{going} in {folder.path}", context.clock())
     with ExitStack() as stack:
         stack.callback(_stop, context, process)
-        stack.enter_context(_hang_up())
-        own_limit = UNTIL_SPENT_LIMIT_S if until_spent and not context.options.timeout else None
-        stack.enter_context(time_limit(own_limit))
         played = Demo(
             process=process,
             open_api=lambda node: open_node_api(node.public, private=node.private),
@@ -91,7 +109,11 @@ def demo(
             raise TimedOutError(
                 f"{error}: waiting for {story.waits_for()}", hint=f"see {process.log}"
             ) from None
-    return _result(context, report, folder)
+    meta = context.output.meta
+    meta.node = played.endpoint
+    meta.layer, meta.epoch = report.layers, report.epochs
+    meta.synced = story.status.synced if story.status is not None else None
+    return report
 
 
 def _open_purse(context: Context, wallet: "Wallet", diary: "Diary") -> "Purse":
@@ -180,9 +202,7 @@ def _setup_seconds(context: Context) -> float | None:
         raise UsageError(f"{SETUP_VARIABLE} is {text!r}, not a number of seconds") from None
 
 
-def _result(context: Context, report: "DemoReport", folder: "DemoFolder") -> Result:
-    meta = context.output.meta
-    meta.layer, meta.epoch, meta.synced = report.layers, report.epochs, True
+def _result(report: "DemoReport", folder: "DemoFolder") -> Result:
     lines = [
         f"{one.kind} {one.id}: {one.status} in layer {one.layer}, fee {int(one.fee)} smidge"
         for one in report.transactions

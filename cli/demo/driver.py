@@ -20,6 +20,9 @@ from node.base.errors import PreconditionError, UnavailableError
 from node.client.ports import NodeApi
 from node.operator.node_record import NodeRecord
 
+LOST: Final = "smesh.demo.lost"
+"""Code of the error of a network that cannot go on."""
+
 TICK_S: Final = 1.0
 
 PATIENCE: Final = 15
@@ -70,6 +73,9 @@ class Demo:
     sleep: Callable[[float], None]
     setup_s: float | None
     until_spent: bool
+    endpoint: str = ""
+    """Address of the public API that answered last."""
+
     _silent: int = 0
     """Looks in a row that had no answer."""
 
@@ -79,7 +85,8 @@ class Demo:
         Raises:
             UnavailableError: the node ended, or does not answer any more.
             CheckFailedError: a transaction of the demo failed.
-            PreconditionError: the node is of another network.
+            PreconditionError: the node is of another network, or its network cannot go on
+                (code ``smesh.demo.lost``).
         """
         node = self.process.start(self._say)
         while True:
@@ -87,6 +94,7 @@ class Demo:
                 self.open_api(node) as api,
                 Feed(api=api, story=self.story, now_ns=self.now_ns) as feed,
             ):
+                self.endpoint = api.endpoint
                 if self._follow(feed, node):
                     return self._report(feed)
             words = self.process.last_words()
@@ -117,6 +125,8 @@ class Demo:
         """Look at everything once; return whether the demo is over."""
         before = dict(self.story.diary.instants), dict(self.story.diary.beacons)
         feed.poll()
+        if self.story.is_lost:
+            raise PreconditionError("nobody proposed for a whole epoch", code=LOST)
         if not self.story.is_spent:
             self._act(feed)
         if before != (self.story.diary.instants, self.story.diary.beacons):

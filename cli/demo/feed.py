@@ -21,6 +21,9 @@ from node.types.layer import EpochID, LayerID
 LAYERS_BACK: Final = 12
 """Layers below the last applied one that are read again, in case the tortoise changed its mind."""
 
+LAYERS_AHEAD: Final = 3
+"""Layers above it that may have a block already; after a pause there are many without."""
+
 EPOCHS_BACK: Final = 2
 JOIN_S: Final = 5.0
 """How long the thread may take to notice the end."""
@@ -104,7 +107,8 @@ class Feed:
     def _read_state(self, status: NodeStatus, now_ns: int) -> None:
         first = LayerID(max(0, status.applied_layer - LAYERS_BACK))
         payer = self.story.addresses[0]
-        self.story.take_layers(self.api.layers(first=first), now_ns)
+        last = LayerID(status.applied_layer + LAYERS_AHEAD)
+        self.story.take_layers(self.api.layers(first=first, last=last), now_ns)
         self.story.take_rewards(self.api.rewards(coinbase=payer, first=first), now_ns)
         self.story.take_accounts(self.api.accounts(self.story.addresses))
         epoch = self.story.epoch or EpochID(0)

@@ -4,6 +4,8 @@
              password        the wallet's password, mode 0600
              network.json    the diary, which has the genesis
              node/           data folder of the node
+             node-<genesis>/, network-<genesis>.json
+                             networks that could not go on; never removed
 
 A folder that has a network goes on with it.
 """
@@ -83,6 +85,19 @@ class DemoFolder:
                 f"{self.path}: {error.strerror}", hint="choose another folder with --data-folder"
             ) from error
         return new, True
+
+    def retire_network(self, genesis_ns: int) -> Path:
+        """Move a network out of the way, so that another one can begin; return where it is.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        mark = genesis_ns // SECOND
+        retired = self.path / f"node-{mark}"
+        if self.node.exists():
+            self.node.rename(retired)
+        self.diary.rename(self.path / f"network-{mark}.json")
+        return retired
 
     def open_wallet(self, random: Callable[[int], bytes], now_ns: int) -> Wallet:
         """Return the wallet; the first time it is made, with a password of its own.

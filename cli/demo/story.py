@@ -122,6 +122,9 @@ class Story:
     _untold: list[News] = field(default_factory=list)
     _events: deque[NodeEvent] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
     _epoch: EpochID | None = None
+    _told_layer: LayerID | None = None
+    """Highest layer whose application was told."""
+
     _paid: set[LayerID] = field(default_factory=set)
 
     @property
@@ -153,6 +156,19 @@ class Story:
         """Whether the second account was paid."""
         sent = self.sent
         return sent is not None and is_success(sent)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody proposed for a whole epoch after there had been blocks.
+
+        A network of one cannot come back from that: undecided blocks are voted on by hare's
+        coin, hare asks those who have ballots in the epoch, and there are no ballots.
+        """
+        if self.network is None or self.status is None:
+            return False
+        latest = max(self.status.latest_layer, self.status.applied_layer)
+        silent = self.status.current_layer - latest
+        return latest > self.network.effective_genesis and silent > self.network.layers_per_epoch
 
     @property
     def failed_step(self) -> KnownTransaction | None:
@@ -217,11 +233,13 @@ class Story:
         applied = self.status.applied_layer if self.status is not None else LayerID(0)
         for record in records:
             seen = self._layer(record.number)
-            was_applied = seen.is_applied
             seen.is_applied = record.number <= applied
             seen.is_verified = record.status == "verified"
             seen.block = record.block
-            if seen.is_applied and not was_applied and self._has_blocks(record.number):
+            if not seen.is_applied or record.number <= (self._told_layer or 0):
+                continue
+            self._told_layer = record.number
+            if self._has_blocks(record.number):
                 content = f"block {short(record.block)}" if record.block else "empty"
                 self.tell(f"layer {record.number} applied: {content}", now_ns)
 

@@ -19,10 +19,11 @@ import node.client.grpc
 from cli.demo.folder import GENESIS_AHEAD_NS
 from cli.errors import ExitCode
 from cli.main import app
-from node.client.records import KnownTransaction
+from node.client.records import KnownTransaction, NetworkInfo
 from node.config.durations import Instant
 from node.config.genesis import genesis_id
 from node.operator.daemon import find_nodes
+from node.types.layer import LayerID
 from tests.support.cli import NOW_NS, Ran, make_context
 from tests.support.demo import NETWORK, NS, LiveApi, make_reward, make_space
 from tests.support.fake_api import make_layer, make_smeshing, make_status
@@ -42,6 +43,15 @@ class RichApi(LiveApi):
 
     signal: int = 0
     """Sent to ourselves at the third look at the node, if not 0."""
+
+    sleeping: int = 0
+    """If not 0, this number of connections less one find a network that slept for long."""
+
+    def network(self) -> NetworkInfo:
+        if self.sleeping:
+            self.node_status = make_status(current_layer=LayerID(90 if self.sleeping > 1 else 25))
+            self.sleeping -= 1
+        return super(RichApi, self).network()
 
     def rewards(self, **filters: Any) -> Iterator[Any]:
         coinbase = filters["coinbase"]
@@ -134,8 +144,10 @@ def test_a_demo_reports_in_json_what_it_has_seen(api: RichApi, home: Path) -> No
         "spent",
     ]
     assert data["seconds"]["setup"] == 12.0
-    assert ran.document["meta"]["network"] == "standalone"
-    assert ran.document["meta"]["genesis_id"] == NETWORK_NOW.genesis_id.hex()
+    meta = ran.document["meta"]
+    assert meta["network"] == "standalone"
+    assert meta["genesis_id"] == NETWORK_NOW.genesis_id.hex()
+    assert (meta["node"], meta["layer"], meta["synced"]) == ("127.0.0.1:9092", 24, True)
     assert "reward of layer 21" in ran.stderr
 
 
@@ -197,6 +209,17 @@ def test_a_demo_without_end_has_a_limit_of_its_own(
     monkeypatch.setattr(cli.commands.demo, "UNTIL_SPENT_LIMIT_S", 1.5)
     api.node_status = make_status(synced=False)
     assert run(home, "--until-spent").code == ExitCode.TIMED_OUT
+
+
+def test_a_lost_network_makes_room_for_a_new_one(api: RichApi, home: Path) -> None:
+    api.sleeping = 2
+    ran = run(home, "--until-spent", "--json")
+    assert ran.code == 0, ran.stderr
+    (warning,) = ran.document["warnings"]
+    assert warning["code"] == "smesh.demo.lost"
+    (kept,) = (home / "state" / "demo").glob("network-*.json")
+    assert kept.name == f"network-{GENESIS_NS // NS}.json"
+    assert json.loads((kept.parent / "network.json").read_text())["genesis_ns"] == GENESIS_NS
 
 
 def test_a_strange_measurement_is_refused(api: RichApi, home: Path) -> None:

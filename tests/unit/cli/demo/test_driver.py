@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cli.demo.diary import Diary, Milestone
-from cli.demo.driver import PATIENCE, Demo
+from cli.demo.driver import LOST, PATIENCE, Demo
 from cli.demo.report import DemoReport
 from cli.demo.stages import QuietStage
 from cli.demo.story import Story
@@ -228,3 +228,14 @@ def test_a_transaction_that_fails_ends_the_demo_with_its_report() -> None:
     report = caught.value.report
     assert isinstance(report, DemoReport)
     assert report.transactions[-1].status == "failure"
+
+
+def test_a_network_that_is_lost_ends_the_demo() -> None:
+    play = Play()
+    play.api.node_status = make_status(
+        current_layer=LayerID(70), latest_layer=LayerID(30), applied_layer=LayerID(29)
+    )
+    with pytest.raises(PreconditionError, match="whole epoch") as caught:
+        play.run()
+    assert caught.value.code == LOST
+    assert play.api.closed

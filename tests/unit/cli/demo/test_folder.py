@@ -82,3 +82,16 @@ def test_another_wallet_in_its_place_is_refused(tmp_path: Path) -> None:
     folder.password.write_text("secret\n")
     with pytest.raises(WalletError, match="1 accounts, the demo needs 2"):
         folder.open_wallet(CountingBytes(), NOW_NS)
+
+
+def test_a_network_that_is_retired_makes_room_and_is_kept(tmp_path: Path) -> None:
+    folder = DemoFolder(path=tmp_path)
+    first, _ = folder.open_diary(NOW_NS)
+    folder.node.mkdir()
+    (folder.node / "key").touch()
+    kept = folder.retire_network(first.genesis_ns)
+    assert (kept / "key").exists()
+    second, is_new = folder.open_diary(NOW_NS + 10**12)
+    assert is_new
+    folder.retire_network(second.genesis_ns)
+    assert len(list(tmp_path.glob("network-*.json"))) == 2

@@ -219,8 +219,13 @@ def test_layers_are_told_when_they_are_applied() -> None:
 
 def test_old_layers_are_forgotten() -> None:
     story = started()
-    story.take_layers([make_layer(number) for number in range(100)], GENESIS_NS)
+    story.take_status(make_status(current_layer=LayerID(99), applied_layer=LayerID(98)), GENESIS_NS)
+    records = [make_layer(number) for number in range(100)]
+    story.take_layers(records, GENESIS_NS)
     assert sorted(story.layers) == list(range(100 - KEPT_LAYERS, 100))
+    lines(story)
+    story.take_layers(records, GENESIS_NS)
+    assert lines(story) == []
 
 
 def test_a_reward_is_told_once() -> None:
@@ -301,3 +306,25 @@ def test_what_is_waited_for_follows_the_milestones() -> None:
     api.submit(purse.send.raw)
     story.take_transactions(api.transactions(ids=purse.ids), GENESIS_NS)
     assert story.waits_for() == "the coins to arrive"
+
+
+def test_a_network_that_slept_for_an_epoch_is_lost() -> None:
+    story = make_story()
+    assert not story.is_lost
+    story.take_network(NETWORK, GENESIS_NS)
+    for latest, current, lost in (
+        (0, 45, False),
+        (19, 45, False),
+        (25, 35, False),
+        (25, 36, True),
+        (40, 41, False),
+    ):
+        story.take_status(
+            make_status(
+                current_layer=LayerID(current),
+                latest_layer=LayerID(latest),
+                applied_layer=LayerID(min(latest, 19)),
+            ),
+            GENESIS_NS,
+        )
+        assert story.is_lost is lost
