@@ -169,7 +169,7 @@ class _Job:
 
     pow_ns: int = 0
     scanned_bytes: int = 0
-    _pass_began_ns: int = 0
+    _pass_began_ns: int | None = None
     _position: int = 0
     _first_nonce: int = -1
 
@@ -232,9 +232,9 @@ class _Job:
             self._pass_began_ns = now_ns
         if report.pows < groups or not report.position_bytes:
             progress.update(f"proof of work, pass {self.passes}", report.pows, groups, "groups")
-        if report.pows == groups and self._pass_began_ns:
+        if report.pows == groups and self._pass_began_ns is not None:
             self.pow_ns += now_ns - self._pass_began_ns
-            self._pass_began_ns = 0
+            self._pass_began_ns = None
         self._position = report.position_bytes
         if report.position_bytes:
             name = f"data, pass {self.passes}"

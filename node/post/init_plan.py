@@ -358,7 +358,7 @@ class InitPlan:
             raise PreconditionError(
                 f"{directory} was made for {kept.num_units} units; {units} would remove labels",
                 code="smesh.post.shrink",
-                hint=f"ask for {kept.num_units} units, or allow to shrink the data",
+                hint=f"ask for {kept.num_units} units; labels are never removed by the way",
             )
         for file, labels in sorted(self._file_labels.items()):
             if labels > self.layout.labels_in(file):
@@ -366,7 +366,7 @@ class InitPlan:
                     f"{directory} holds more labels than {self.options.num_units} units: "
                     f"file {file} has {labels}, expected {self.layout.labels_in(file)}",
                     code="smesh.post.shrink",
-                    hint="ask for the number of units the data has, or allow to shrink it",
+                    hint="ask for the number of units the data has, or move the file away",
                 )
 
     def _next_file(self) -> tuple[FileFound, ...]:

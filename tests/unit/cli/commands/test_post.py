@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,13 @@ from cli.errors import ExitCode
 from node.base.errors import DeviceError
 from node.crypto.ed25519 import private_key_of
 from node.post import init_run, label_sharing
-from node.post.engine import CPU_PROVIDER_ID, CPU_PROVIDER_NAME, DeviceClass, Provider
+from node.post.engine import (
+    CPU_PROVIDER_ID,
+    CPU_PROVIDER_NAME,
+    DeviceClass,
+    InlineLabels,
+    Provider,
+)
 from node.post.files import LabelWriter, find_metadata, lock_directory
 from node.post.init_engines import CHEAP_CHECKS, InitEngines
 from node.post.labels import compute_label, make_commitment
@@ -31,6 +36,7 @@ from tests.support.post_cli import (
     InlineWorker,
     open_inline_engines,
 )
+from tests.support.post_labels import HashedLabels, real_engine
 
 ATX = "22" * 32
 KEY = private_key_of(b"\x07" * 32)
@@ -110,10 +116,11 @@ def labels(tmp_path: Path, directory: str = "space") -> bytes:
     return b"".join(file.read_bytes() for file in files)
 
 
-@cache
 def expected_labels() -> bytes:
     commitment = make_commitment(bytes.fromhex(ID), bytes.fromhex(ATX))
-    return b"".join(compute_label(commitment, index, scrypt_n=2)[:16] for index in range(256))
+    whole = real_engine(2).labels(commitment, 0, 256)
+    assert whole[:32] == compute_label(commitment, 0, scrypt_n=2)
+    return b"".join(whole[at : at + 16] for at in range(0, len(whole), 32))
 
 
 # init
@@ -354,6 +361,24 @@ def test_without_a_provider_nothing_is_computed(tmp_path: Path) -> None:
     assert (ran.code, failure(ran)["code"]) == (ExitCode.USAGE, "smesh.post.no_provider")
 
 
+def test_a_nonce_is_looked_for_beyond_the_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(index: int, _: bytes) -> bytes:
+        return b"\xff" * 32 if index != 400 else bytes(32)
+
+    @asynccontextmanager
+    async def without_nonce(*_: object, **__: object) -> AsyncIterator[InitEngines]:
+        labels = InlineLabels(HashedLabels(change))
+        yield InitEngines(source=labels, checker=labels, checks=CHEAP_CHECKS)
+
+    monkeypatch.setattr(label_sharing, "open_engines", without_nonce)
+    ran = make(tmp_path)
+    assert result(ran)["nonce"] == 400
+    searched = [line for line in lines(ran) if line.get("task") == "VRF nonce beyond the space"]
+    assert searched[-1]["done"] == 128
+
+
 # Trouble
 
 
@@ -591,6 +616,17 @@ def test_a_proof_is_made_and_verified(tmp_path: Path) -> None:
     other = result(run(tmp_path, "prove", "--json", "--challenge", "0x" + "ab" * 32))
     assert other["indices"] != data["indices"]
     assert "proof of work, pass 1" in run(tmp_path, "prove").stderr
+
+
+def test_a_proof_that_takes_several_passes(tmp_path: Path) -> None:
+    make(tmp_path)
+    file = tmp_path / "node.json"
+    file.write_text(json.dumps({"post": {"post-k1": 20, "post-k2": 33}}), encoding="ascii")
+    ran = run(tmp_path, "prove", "--json", "--config", str(file), "--nonces", "16")
+    data = result(ran)
+    assert data["passes"] == 1 + data["nonce"] // 16 > 1
+    tasks = [line["task"] for line in lines(ran) if line["type"] == "progress"]
+    assert {"data, pass 1", "proof of work, pass 2"} <= set(tasks)
 
 
 def test_a_proof_over_wrong_labels_is_told(tmp_path: Path) -> None:
