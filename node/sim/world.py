@@ -45,8 +45,10 @@ ROUND_LEAVES = 400
 POLL_S = 1.0
 
 
-def world_config(folder: Path, settings: Mapping[str, str] | None = None) -> NodeConfig:
-    """Return the configuration of a world's nodes: preset standalone at the least cost."""
+def world_config(
+    folder: Path, settings: Mapping[str, str] | None = None, preset: str = "standalone"
+) -> NodeConfig:
+    """Return the configuration of a world's nodes: a preset at the least cost."""
     cheap = {
         "genesis.genesis-time": str(Instant(GENESIS_NS)),
         "smeshing.smeshing-opts.smeshing-opts-scrypt.N": str(SCRYPT_N),
@@ -54,7 +56,7 @@ def world_config(folder: Path, settings: Mapping[str, str] | None = None) -> Nod
     }
     return load_config(
         places=Places(home=folder, temporary=folder),
-        preset="standalone",
+        preset=preset,
         flags=[Override(key, value, "world") for key, value in cheap.items()],
     ).config
 
