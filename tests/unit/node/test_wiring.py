@@ -1,5 +1,3 @@
-import asyncio
-
 import pytest
 
 from node.base.errors import IgnoreError
@@ -36,7 +34,7 @@ def test_gates_open_with_the_sync_state(gate: Gate, machine: SyncMachine, expect
     assert is_open(gate, machine) is expected
 
 
-def test_messages_before_a_closed_gate_are_ignored() -> None:
+async def test_messages_before_a_closed_gate_are_ignored() -> None:
     seen: list[bytes] = []
 
     async def take(_peer: PeerID, data: bytes) -> None:
@@ -45,7 +43,7 @@ def test_messages_before_a_closed_gate_are_ignored() -> None:
     machine = _machine()
     handle = gated(Route("pp1", take, Gate.GOSSIP), machine)
     with pytest.raises(IgnoreError, match="not listening to pp1 yet"):
-        asyncio.run(handle(PeerID("peer"), b"early"))
+        await handle(PeerID("peer"), b"early")
     machine.state = SyncState.GOSSIP
-    asyncio.run(handle(PeerID("peer"), b"late"))
+    await handle(PeerID("peer"), b"late")
     assert seen == [b"late"]
