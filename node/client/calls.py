@@ -35,9 +35,16 @@ REFUSALS: Final = (
     ("bad nonce", "smesh.precondition.nonce", "ask for the next nonce: smcli account show"),
     ("insufficient balance", "smesh.precondition.balance", "smcli account show tells the balance"),
     ("(err: account is not spawned)", "smesh.precondition.spawn", "spawn it: smcli tx spawn"),
+    ("post service already started", "smesh.precondition.smeshing", "smcli smesh stop ends it"),
     ("tx already exists", "smesh.precondition.known", "smcli tx status tells what became of it"),
 )
-"""Texts of refusals that depend on the state, with code and hint."""
+"""Ends of the texts of refusals that depend on the state, with code and hint."""
+
+NOT_NOW: Final = "smesh.precondition.node"
+"""Code of the error for what a node says that it cannot do as things are."""
+
+UNREADABLE: Final = "failed to parse "
+"""How version 1 begins what it says to an address that is none, without a status of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,9 +205,11 @@ class Connection:
                     hint="this program read too slowly; read again",
                 )
             case grpc.StatusCode.INVALID_ARGUMENT:
-                found = refusal(text)
+                found = refusal(text) or UsageError(text, code="smesh.usage.node")
+            case grpc.StatusCode.UNKNOWN if text.startswith(UNREADABLE):
+                found = UsageError(text, code="smesh.usage.node")
             case grpc.StatusCode.FAILED_PRECONDITION:
-                found = PreconditionError(text, code="smesh.precondition.node")
+                found = PreconditionError(text, code=NOT_NOW)
             case grpc.StatusCode.NOT_FOUND:
                 found = NotFoundError("object", text)
             case grpc.StatusCode.UNIMPLEMENTED:
@@ -210,7 +219,7 @@ class Connection:
                     hint="it may be another listener: smeshing and events are on the private one",
                 )
             case code:
-                found = SpacemeshError(
+                found = refusal(text) or SpacemeshError(
                     f"the node at {where} failed in {method} ({code.name.lower()}): {text}",
                     code="smesh.node",
                     hint="its log may tell more: smcli node logs",
@@ -218,12 +227,12 @@ class Connection:
         return found
 
 
-def refusal(text: str) -> SpacemeshError:
-    """Return the error for a request that a node refuses: what it says, or the state, is wrong."""
+def refusal(text: str) -> PreconditionError | None:
+    """Return the error for what a node cannot do as things are; None for other texts."""
     for part, code, hint in REFUSALS:
         if text.endswith(part):
             return PreconditionError(text, code=code, hint=hint)
-    return UsageError(text, code="smesh.usage.node")
+    return None
 
 
 def _target_of_url(text: str) -> str:

@@ -49,6 +49,9 @@ from node.types.layer import EpochID, LayerID
 from node.types.transaction import RawTransaction
 from node.vm.sdk import TransactionKind
 
+CPU_PROVIDER_ID: Final = 0xFFFF_FFFF
+"""Number of the processor among the devices."""
+
 B = TypeVar("B", bound=FixedBytes)
 
 STATES: Final = {
@@ -306,11 +309,12 @@ def setup_status(message: smesher_types_pb2.PostSetupStatus) -> SetupStatus:
 
 
 def setup_provider(message: smesher_types_pb2.PostSetupProvider) -> SetupProvider:
-    """Return a device."""
+    """Return a device; nodes list the processor as a GPU of a number of its own."""
+    gpu = smesher_types_pb2.PostSetupProvider.DEVICE_CLASS_GPU
     return SetupProvider(
         number=message.id,
         model=message.model,
-        is_gpu=message.device_type == smesher_types_pb2.PostSetupProvider.DEVICE_CLASS_GPU,
+        is_gpu=message.device_type == gpu and message.id != CPU_PROVIDER_ID,
         labels_per_second=message.performance,
     )
 

@@ -22,7 +22,7 @@ from node.base.errors import (
     UsageError,
 )
 from node.client import convert
-from node.client.calls import Connection, Endpoint
+from node.client.calls import NOT_NOW, Connection, Endpoint
 from node.client.convert_events import node_event
 from node.client.events import NodeEvent
 from node.client.ports import NodeApi
@@ -66,7 +66,6 @@ from node.pb.spacemesh.v2alpha1 import (
 )
 from node.types.ids import AtxID, Hash32, SmesherID, TransactionID
 from node.types.layer import EpochID, LayerID
-from node.vm.errors import TransactionError
 from node.vm.parsing import read_selector
 
 T = TypeVar("T")
@@ -376,10 +375,8 @@ class GrpcNodeApi:
         """Return the ATX with the most ticks; None while there is none."""
         request = activation_pb2.HighestRequest()
         method = f"{V2}.ActivationService/Highest"
-        try:
-            found = self._public.ask(method, request, activation_pb2.HighestResponse).activation
-        except NotFoundError:
-            return None
+        found = self._public.ask(method, request, activation_pb2.HighestResponse).activation
+        # Before there is any, a node names the golden one, by its identifier alone.
         return convert.activation(found) if found.smesher_id else None
 
     def smeshing(self) -> SmeshingStatus:
@@ -390,7 +387,9 @@ class GrpcNodeApi:
             smeshing = ask(
                 f"{service}/IsSmeshing", Empty(), smesher_types_pb2.IsSmeshingResponse
             ).is_smeshing
-        except PreconditionError:
+        except PreconditionError as error:
+            if error.code != NOT_NOW:
+                raise
             supervised = False
         keys = ask(f"{service}/SmesherIDs", Empty(), smesher_types_pb2.SmesherIDsResponse)
         coinbase = ask(f"{service}/Coinbase", Empty(), smesher_types_pb2.CoinbaseResponse)
@@ -470,10 +469,7 @@ class GrpcNodeApi:
 
     def _not_spawned(self, raw: bytes) -> SpacemeshError:
         """Return the error for a transaction of an account that cannot send yet."""
-        try:
-            principal = encode_address(self.network().address_prefix, read_selector(raw)[0])
-        except (TransactionError, UnavailableError):
-            principal = "that pays"
+        principal = encode_address(self.network().address_prefix, read_selector(raw)[0])
         return NotFoundError(
             "spawned account", principal, hint="spawn it first: smcli tx spawn, once it has coins"
         )

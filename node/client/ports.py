@@ -102,8 +102,10 @@ class NodeApi(Protocol):
         """Publish a signed transaction.
 
         Raises:
-            UsageError: the node refuses it; the text has the reason.
-            PreconditionError: the node is not synced.
+            UsageError: it is malformed, or not signed for this network.
+            PreconditionError: the node is not synced, knows it already, or the account has
+                another nonce, too little, or no template (codes end in ``.nonce``,
+                ``.balance``, ``.known``, ``.spawn``).
         """
 
     def parse(self, raw: bytes, *, verify: bool = False) -> ParsedTransaction:

@@ -317,13 +317,28 @@ class FakeApi:
             raise PreconditionError(
                 "Cannot submit transaction, node is not in sync yet, try again later"
             )
-        parsed = self._parse(raw, verify=True)
+        try:
+            parsed = self._parse(raw, verify=True)
+        except NotFoundError as error:
+            raise PreconditionError(
+                "Failed to verify transaction: (err: account is not spawned)",
+                code="smesh.precondition.spawn",
+            ) from error
         account = self.account_or_empty(parsed.principal)
         if parsed.nonce < account.next_nonce:
-            raise UsageError("Failed to verify transaction: bad nonce")
+            raise PreconditionError(
+                "Failed to verify transaction: bad nonce", code="smesh.precondition.nonce"
+            )
         spending = parsed.max_fee + parsed.max_spend
         if spending > account.projected_balance:
-            raise UsageError("Failed to verify transaction: insufficient balance")
+            raise PreconditionError(
+                "Failed to verify transaction: insufficient balance",
+                code="smesh.precondition.balance",
+            )
+        if parsed.id in self.known_transactions:
+            raise PreconditionError(
+                "Failed to verify transaction: tx already exists", code="smesh.precondition.known"
+            )
         self.submitted.append(raw)
         self.known_transactions[parsed.id] = KnownTransaction(
             transaction=parsed, state=TransactionState.MEMPOOL, outcome=None

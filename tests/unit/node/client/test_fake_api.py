@@ -116,15 +116,21 @@ def test_wrong_transactions_are_refused() -> None:
     api = FakeApi()
     with pytest.raises(NotFoundError):
         api.parse(spend(api))
+    with pytest.raises(PreconditionError, match="not spawned"):
+        api.submit(spend(api))
     api.spawn(wallet_owner(), balance=100_000)
     with pytest.raises(UsageError, match="signature"):
         api.submit(spend(api)[:-1] + b"\x00")
-    with pytest.raises(UsageError, match="bad nonce"):
+    with pytest.raises(PreconditionError, match="bad nonce"):
         api.submit(spend(api, nonce=0))
-    with pytest.raises(UsageError, match="insufficient"):
+    with pytest.raises(PreconditionError, match="insufficient"):
         api.submit(spend(api, amount=1_000_000))
     with pytest.raises(UsageError):
         api.parse(b"\x00")
+    raw = spend(api)
+    api.submit(raw)
+    with pytest.raises(PreconditionError, match="already exists"):
+        api.submit(raw)
     api.node_status = make_status(synced=False)
     with pytest.raises(PreconditionError):
         api.submit(spend(api))
