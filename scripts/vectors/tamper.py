@@ -23,21 +23,29 @@ from node.checkpoint.audit.parameters import AuditParameters
 from node.checkpoint.audit.run import TABLES, audit, open_audited
 from node.config.load import Places, load_config
 from node.poet.engines import make_engine
+from node.poet.work import Engine
 from node.post.recomputing import RecomputedLabels
+from node.post.verifying import LabelLookup
 
 FREE: Final = frozenset(
     {
+        ("activesets", ""),
         ("atxs", "received"),
         ("atxs", "validity"),
+        ("ballots", ""),
+        ("certificates", ""),
+        ("identities", ""),
         ("identities", "received"),
         ("layers", "weak_coin"),
         ("malfeasance", "received"),
+        ("poets", ""),
         ("malfeasance", "domain"),
         ("malfeasance", "proof"),
         ("transactions", "timestamp"),
     }
 )
-"""Columns that do not follow from anything in the file; the audit counts them as unchecked."""
+"""Columns that do not follow from anything in the file; the audit counts them as unchecked.
+Without a column: rows that nothing calls for, or whose lack shows only where they are named."""
 
 KINDS: Final = {table: kind for kind, table in TABLES.items() if table}
 LOW_BITS: Final = 12
@@ -53,7 +61,7 @@ class Change:
     """Empty: the row was deleted."""
 
     key: str
-    """First column of the row, before and after the change."""
+    """First column of the row and the changed one, before and after."""
 
     text: str
 
@@ -98,7 +106,7 @@ class Tamperer:
                 yield table, choices[self._draws.below(len(choices))]
 
     def change(self, target: Path, table: str, column: str) -> Change | None:
-        """Write a changed copy; None: every row has NULL in the column."""
+        """Write a changed copy; None: it was not possible."""
         shutil.copyfile(self._source, target)
         with closing(sqlite3.connect(target)) as connection, connection:
             columns = self.columns[table]
@@ -118,10 +126,15 @@ class Tamperer:
             place = columns.index(column)
             value = self._changed(row[place])
             query = f"UPDATE {table} SET {column} = ? WHERE {where}"  # noqa: S608
-            connection.execute(query, (value, *row))
+            try:
+                connection.execute(query, (value, *row))
+            except sqlite3.IntegrityError:
+                # There is such a row already.
+                return None
             after = _text(value) if place == 0 else before
             text = f"{table}.{column} of {before[:24]}: {_text(row[place])[:24]}"
-            return Change(table, column, f"{before} {after}", f"{text} to {_text(value)[:24]}")
+            keys = " ".join(dict.fromkeys((before, after, _text(row[place]), _text(value))))
+            return Change(table, column, keys, f"{text} to {_text(value)[:24]}")
 
     def _changed(self, value: Any) -> Any:
         if isinstance(value, int):
@@ -138,11 +151,14 @@ def _text(value: Any) -> str:
 class Auditor:
     """Audits files of one network; what is compiled is compiled once."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(
+        self, config: Path, engine: Engine | None = None, labels: LabelLookup | None = None
+    ) -> None:
+        """Take the network's configuration, and what recomputes sequential work and labels."""
         places = Places(home=Path.home(), temporary=Path(tempfile.gettempdir()))
         self.parameters = AuditParameters.of(load_config(places=places, file=config).config)
-        self._engine = make_engine()
-        self._labels = RecomputedLabels()
+        self._engine = engine or make_engine()
+        self._labels = labels or RecomputedLabels()
 
     def audit(self, path: Path) -> AuditReport:
         """Return the report of one file."""
@@ -181,12 +197,15 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--table", action="append", help="only these tables")
     parser.add_argument("--every-column", action="store_true", help="each column once, in order")
     options = parser.parse_args()
     auditor = Auditor(options.config)
     missed = done = 0
     with tempfile.TemporaryDirectory() as folder:
         tamperer = Tamperer(options.state, Draws(options.seed))
+        if options.table:
+            tamperer.columns = {table: tamperer.columns[table] for table in options.table}
         places = tamperer.places()
         if options.every_column:
             places = iter(

@@ -71,9 +71,7 @@ def check_atxs(context: AuditContext) -> None:
         else:
             _compare(context, derived, row)
     for decoded in stray.values():
-        context.ledger.fail(
-            ObjectKind.ATX_BLOB, decoded.wire.id.hex(), "row of the ATX", "one", NOTHING
-        )
+        context.ledger.miss(ObjectKind.ATX, decoded.wire.id, "its bytes")
     _check_posts(context)
 
 
@@ -287,6 +285,8 @@ def _compare(context: AuditContext, derived: DerivedAtx, row: state_rows.AtxRow)
         },
     )
     context.keep_atx(atx, differs=not equal or atx.id != row.id)
+    if not equal and atx.commitment_atx is not None:
+        context.facts.commitments[atx.smesher] = atx.commitment_atx
     for post in derived.posts:
         _compare_post(context, post)
 

@@ -91,9 +91,7 @@ class BallotChecker:
             ledger.skip(kind, "eligibility: its signature is wrong")
 
     def _check_signature(self, ballot: Ballot) -> None:
-        verifier = self.context.parameters.verifier
-        message = ballot.signed_bytes()
-        if not verifier.verify(Domain.BALLOT, ballot.smesher, message, ballot.signature):
+        if not is_ballot_signed(self.context, ballot):
             raise RejectError(f"not by {ballot.smesher.hex()}")
 
     # --- content ---
@@ -261,6 +259,12 @@ class BallotChecker:
             ledger.skip(kind, "its active set is damaged")
             return None
         return weight
+
+
+def is_ballot_signed(context: AuditContext, ballot: Ballot) -> bool:
+    """Tell whether a ballot is signed by its smesher, on this network."""
+    verifier, message = context.parameters.verifier, ballot.signed_bytes()
+    return verifier.verify(Domain.BALLOT, ballot.smesher, message, ballot.signature)
 
 
 def check_beacons(context: AuditContext, voted: dict[EpochID, Counter[Beacon]]) -> None:

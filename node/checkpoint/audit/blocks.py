@@ -87,9 +87,7 @@ class BlockChecker:
         known = context.facts.ballots.get(context.parameters.time.epoch_of(layer), {})
         judged = {i for i, one in known.items() if one.info.layer == layer}
         rows = context.look(state_rows.BALLOTS, "layer = ?", layer)
-        return len(judged) < sum(1 for _ in rows) or bool(
-            context.ledger.tallies[ObjectKind.BALLOT].findings
-        )
+        return len(judged) < sum(1 for _ in rows) or context.has_findings(ObjectKind.BALLOT)
 
     def _check_transactions(self, block: Block) -> None:
         context, ledger, kind = self.context, self.context.ledger, ObjectKind.BLOCK_TRANSACTION

@@ -61,9 +61,7 @@ class CertificateChecker:
             self.context.ledger.tallies[ObjectKind.CERTIFICATE].checks["block"] += 1
         elif self.context.is_damaged(row.block):
             self.context.ledger.skip(ObjectKind.CERTIFICATE, "its block is damaged")
-        elif self._is_applied(row) or (
-            row.certificate is not None and row.certificate.block_id == row.block
-        ):
+        elif self._is_applied(row) or _is_certified(row):
             self.context.ledger.miss(ObjectKind.BLOCK, row.block, f"layer {row.layer}")
             self.context.facts.damage(row.block)
         else:
@@ -218,6 +216,12 @@ def _check_vrf(beacon: Beacon, message: CertifyMessage) -> None:
     signed = committee_vrf_input(beacon, content.layer, CERTIFY_ROUND)
     if not verify_vrf(message.smesher, signed, content.proof):
         raise RejectError(f"not by {message.smesher.hex()} for beacon {beacon.hex()}")
+
+
+def _is_certified(row: CertificateRow) -> bool:
+    """Tell whether the messages of a row's certificate are for its layer and block."""
+    content = [] if row.certificate is None else [m.content for m in row.certificate.signatures]
+    return any((one.layer, one.block_id) == (row.layer, row.block) for one in content)
 
 
 def _name(row: CertificateRow) -> str:

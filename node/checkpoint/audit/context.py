@@ -12,6 +12,7 @@ from node.base.lru import LruMap
 from node.checkpoint.audit.findings import Ledger, ObjectKind
 from node.checkpoint.audit.parameters import AuditParameters
 from node.checkpoint.audit.rows import Unreadable, count_rows, read_rows
+from node.consensus.activation.rules import publish_epoch_of
 from node.consensus.atxdata import AtxEntry
 from node.consensus.tortoise.ballots import BallotInfo
 from node.consensus.tortoise.votes import VoteNode
@@ -109,10 +110,16 @@ class Facts:
     """Identifiers of objects that are in the file, but not as they should be.  What rests on
     one of them is not judged: the damage is told once, where it is."""
 
+    unreadable: set[tuple[ObjectKind, str]] = field(default_factory=set)
+    """Kind and first column of rows that cannot be read."""
+
     malicious: set[SmesherID] = field(default_factory=set)
     poets: dict[PoetRef, PoetFacts] = field(default_factory=dict)
     atxs: dict[AtxID, Atx] = field(default_factory=dict)
     """ATXs of which the file says something else."""
+
+    commitments: dict[SmesherID, AtxID] = field(default_factory=dict)
+    """What labels commit to, where the file says something else."""
 
     posts: dict[tuple[AtxID, SmesherID], int] = field(default_factory=dict)
     """Declared space units of which the file says something else."""
@@ -206,6 +213,7 @@ class AuditContext:
                 self.report("audit", self._done, self._total, "rows")
             self.ledger.tallies[kind].objects += 1
             if isinstance(row, Unreadable):
+                self.facts.unreadable.add((kind, row.name))
                 if kind in IDENTIFIED:
                     self.facts.damage(row.key)
                 self.ledger.fail(kind, row.name, FORM, row.problem, STORED_COLUMNS)
@@ -243,10 +251,15 @@ class AuditContext:
         """Return an ATX as the file has it."""
         own = self.find(state_rows.POSTS, "atxid = ? AND pubkey = ?", row.id, row.smesher)
         previous = None if own is None else own.previous_atx
+        blob = self.find(state_rows.ATX_BLOBS, "id = ?", row.id)
+        epoch = row.publish_epoch
+        if blob is not None and blob.blob:
+            # The row may be one that is not checked yet because of just this column.
+            epoch = publish_epoch_of(blob.blob)
         return Atx(
             id=row.id,
             smesher=row.smesher,
-            publish_epoch=row.publish_epoch,
+            publish_epoch=epoch,
             sequence=row.sequence,
             commitment_atx=row.commitment_atx,
             previous_atx=NO_ATX if previous is None else previous,
@@ -270,18 +283,14 @@ class AuditContext:
 
     def find_commitment(self, smesher: SmesherID) -> AtxID | None:
         """Return what a smesher's labels commit to, by its newest ATX that tells."""
+        if smesher in self.facts.commitments:
+            return self.facts.commitments[smesher]
         row = self.find(
             state_rows.ATXS,
             "pubkey = ? AND commitment_atx IS NOT NULL ORDER BY epoch DESC LIMIT 1",
             smesher,
         )
-        if row is None:
-            return None
-        return (
-            self.facts.atxs[row.id].commitment_atx
-            if row.id in self.facts.atxs
-            else (row.commitment_atx)
-        )
+        return None if row is None else row.commitment_atx
 
     def find_entry(self, epoch: EpochID, identifier: AtxID) -> AtxEntry | None:
         """Return what a node has in memory of an ATX that is active in an epoch."""
@@ -330,6 +339,10 @@ class AuditContext:
     def find_active_set(self, digest: Hash32) -> state_rows.ActiveSetRow | None:
         """Return an active set."""
         return self.find(state_rows.ACTIVE_SETS, "id = ?", digest)
+
+    def has_findings(self, kind: ObjectKind) -> bool:
+        """Tell whether objects of a kind differ, so that others may lack what they rest on."""
+        return bool(self.ledger.tallies[kind].findings)
 
     def is_damaged(self, *identifiers: bytes) -> bool:
         """Tell whether one of these is in the file, but not as it should be."""

@@ -18,23 +18,18 @@ from node.types.ids import NO_ATX, SmesherID
 RECEIVED: Final = "when it was received"
 
 
-def gather_malicious(context: AuditContext) -> None:
-    """Note who is said to have misbehaved."""
-    malicious = context.facts.malicious
-    malicious.update(row.smesher for row in context.look(state_rows.IDENTITIES, "1"))
-    malicious.update(row.smesher for row in context.look(state_rows.MALFEASANCE, "1"))
-
-
 def check_identities(context: AuditContext) -> None:
-    """Check every proof of misbehaviour."""
+    """Check every proof of misbehaviour; note who misbehaved."""
     ledger, kind = context.ledger, ObjectKind.MALFEASANCE
     for row in context.scan(kind, state_rows.IDENTITIES):
         ledger.skip(kind, RECEIVED)
+        context.facts.malicious.add(row.smesher)
         try:
             proof = scale.decode(MalfeasanceProof, row.proof)
         except DecodeError as error:
             ledger.fail(kind, row.smesher, "encoding", str(error), row.proof)
             continue
+        context.facts.malicious.add(culprit_of(proof.data))
         ledger.count(kind, type(proof.data).__name__)
         ledger.compare_all(
             kind,
@@ -53,6 +48,7 @@ def check_identities(context: AuditContext) -> None:
     for second in context.scan(kind, state_rows.MALFEASANCE):
         ledger.skip(kind, RECEIVED)
         ledger.skip(kind, "its proof")
+        context.facts.malicious.add(second.smesher)
         if second.marriage_id is not None:
             married = context.find(state_rows.MARRIAGES, "id = ?", second.marriage_id)
             ledger.compare(

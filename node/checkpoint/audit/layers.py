@@ -5,8 +5,9 @@ be computed, or comes out different, the next one starts from the accounts as th
 them, so that every layer is judged by itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from node.base.errors import PreconditionError
 from node.checkpoint.audit.context import AuditContext, Cursor, KnownBlock
@@ -25,6 +26,9 @@ from node.types.transaction import RawTransaction, Transaction
 from node.vm.apply import Applied, apply
 from node.vm.rewards import sort_rewards
 from node.vm.state import MemoryAccounts
+
+LONGEST_GAP: Final = 1000
+"""Layers without blocks that may be missing between two rows before the digest is given up."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,9 +71,13 @@ class LayerChecker:
             if any(block.valid is not None for block in blocks)
         )
         self._last_decided = max(decided, default=-1)
+        home = {b.id: layer for layer, blocks in context.facts.blocks.items() for b in blocks}
         before: LayerID | None = None
         for row in context.scan(ObjectKind.LAYER, state_rows.LAYERS, "1 ORDER BY id"):
-            self._check_place(row, before)
+            if self._is_misplaced(row, before, home):
+                continue
+            if before is not None and row.layer > before + 1:
+                self._pass_over(before + 1, row.layer - 1, accounts, rewards)
             before = row.layer
             self._tell_extra(accounts.take(row.layer - 1), rewards.take(row.layer - 1))
             recorded = {account.address: account for account in accounts.take(row.layer)}
@@ -95,11 +103,47 @@ class LayerChecker:
         self._compare_accounts(genesis, recorded)
         self.state.put_accounts(genesis)
 
-    def _check_place(self, row: LayerFacts, before: LayerID | None) -> None:
-        expected = self.context.parameters.time.effective_genesis if before is None else before + 1
-        self.context.ledger.compare(
-            ObjectKind.LAYER, row.layer, "place in the sequence", expected, row.layer
-        )
+    def _is_misplaced(
+        self, row: LayerFacts, before: LayerID | None, home: Mapping[BlockID, LayerID]
+    ) -> bool:
+        """Tell whether a row belongs to another layer: no use is made of it then."""
+        ledger, kind = self.context.ledger, ObjectKind.LAYER
+        theirs = None if row.applied_block is None else home.get(row.applied_block)
+        if theirs is not None and theirs != row.layer:
+            ledger.fail(kind, row.layer, "layer of its block", theirs, row.layer)
+            return True
+        genesis = self.context.parameters.time.effective_genesis
+        expected = genesis if before is None else LayerID(before + 1)
+        if row.layer == expected or (kind, str(expected)) in self.context.facts.unreadable:
+            ledger.tallies[kind].checks["place in the sequence"] += 1
+        elif row.layer > expected and home.keys() & self._named_in(expected, row.layer):
+            ledger.miss(kind, expected, "its block")
+        else:
+            ledger.fail(kind, row.layer, "place in the sequence", expected, row.layer)
+        return False
+
+    def _named_in(self, first: LayerID, after: LayerID) -> set[BlockID]:
+        """Return the blocks of the layers from ``first`` up to, without, ``after``."""
+        blocks = self.context.facts.blocks
+        return {b.id for layer in blocks if first <= layer < after for b in blocks[layer]}
+
+    def _pass_over(
+        self, first: int, last: int, accounts: Cursor[Account], rewards: Cursor[Reward]
+    ) -> None:
+        """Go over layers whose rows are missing: take from the file what they left."""
+        passed = list(accounts.take(last))
+        self.state.put_accounts(passed)
+        for _ in passed:
+            self.context.ledger.skip(ObjectKind.ACCOUNT, "the row of its layer is missing")
+        for _ in rewards.take(last):
+            self.context.ledger.skip(ObjectKind.REWARD, "the row of its layer is missing")
+        gap = [layer for layer in self.context.facts.blocks if first <= layer <= last]
+        if last - first < len(gap) + LONGEST_GAP:
+            for layer in range(first, last + 1):
+                entries = self._entries(LayerID(layer), NO_BLOCK)
+                self._mesh_hashes = tuple(
+                    opinion_hash(before, entries) for before in self._mesh_hashes
+                )
 
     def _tell_extra(self, accounts: Iterable[Account], rewards: Iterable[Reward]) -> None:
         """Tell of rows in layers that changed nothing, or are not there."""
@@ -193,15 +237,12 @@ class LayerChecker:
     def _check_mesh_hash(self, row: LayerFacts, block: BlockID) -> None:
         """Compare the digest of all layers so far with that of the blocks that count."""
         ledger, kind = self.context.ledger, ObjectKind.LAYER
-        blocks = sorted(
-            self.context.facts.blocks.get(row.layer, ()), key=lambda one: (one.height, one.id)
-        )
-        counted = [one for one in blocks if one.valid or one.id == block]
-        if block != NO_BLOCK and block not in {one.id for one in counted}:
+        known = {one.id for one in self.context.facts.blocks.get(row.layer, ())}
+        if block != NO_BLOCK and block not in known:
             ledger.skip(kind, "mesh hash: its block is damaged")
             self._mesh_hashes = (row.mesh_hash,)
             return
-        entries = [support_entry(one.id, one.height) for one in counted]
+        entries = self._entries(row.layer, block)
         ours = [opinion_hash(before, entries) for before in self._mesh_hashes]
         recorded = row.mesh_hash
         if recorded is not None and bytes(recorded) in ours:
@@ -211,6 +252,15 @@ class LayerChecker:
             ledger.fail(kind, row.layer, "mesh hash", ours[0], recorded)
             # Either the recorded digest is wrong, or the blocks are: the next layer tells.
             self._mesh_hashes = (*ours[:1], recorded)
+
+    def _entries(self, layer: LayerID, applied: BlockID) -> list[bytes]:
+        """Return what the blocks that count add to the digest of a layer."""
+        blocks = sorted(
+            self.context.facts.blocks.get(layer, ()), key=lambda one: (one.height, one.id)
+        )
+        return [
+            support_entry(one.id, one.height) for one in blocks if one.valid or one.id == applied
+        ]
 
     # --- applying ---
 

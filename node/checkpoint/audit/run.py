@@ -10,16 +10,12 @@ from typing import Final
 from node.base.errors import ConfigError, PreconditionError, StoreError
 from node.checkpoint.audit.active_sets import check_active_sets
 from node.checkpoint.audit.atxs import check_atxs, decode_bytes, is_signature_good
-from node.checkpoint.audit.ballots import BallotChecker, check_beacons
+from node.checkpoint.audit.ballots import BallotChecker, check_beacons, is_ballot_signed
 from node.checkpoint.audit.blocks import BlockChecker, check_block_transactions
 from node.checkpoint.audit.certificates import CertificateChecker
 from node.checkpoint.audit.context import AuditContext, Cursor, ReportProgress
 from node.checkpoint.audit.findings import AuditReport, Ledger, ObjectKind, Summary
-from node.checkpoint.audit.identities import (
-    check_identities,
-    check_marriages,
-    gather_malicious,
-)
+from node.checkpoint.audit.identities import check_identities, check_marriages
 from node.checkpoint.audit.layers import LayerChecker
 from node.checkpoint.audit.parameters import AuditParameters
 from node.checkpoint.audit.poets import check_poets
@@ -61,7 +57,9 @@ TABLES: Final[Mapping[ObjectKind, str]] = {
 """Which table of the file holds the objects of a kind."""
 
 SAMPLE: Final = 16
-"""ATXs whose signatures tell whether the file and the configuration are of one network."""
+"""ATXs and ballots whose signatures tell whether file and configuration are of one network."""
+FEWEST: Final = 2
+"""Signatures without which that cannot be told: a single one may be a difference."""
 FAULTS: Final = 20
 """Faults of the file itself that are looked for."""
 
@@ -143,11 +141,10 @@ def audit(
 
 def _run_checkers(context: AuditContext, layers: LayerChecker) -> None:
     """Run the checkers; each relies on facts of those before."""
-    gather_malicious(context)
+    check_identities(context)
     check_poets(context)
     check_atxs(context)
     check_marriages(context)
-    check_identities(context)
     check_active_sets(context)
     check_transactions(context)
     _check_by_epoch(context)
@@ -194,10 +191,12 @@ def _check_network(context: AuditContext) -> None:
     rows = context.look(state_rows.ATX_BLOBS, "atx IS NOT NULL")
     decoded = (decode_bytes(context, row) for row in islice(rows, SAMPLE))
     verdicts = [is_signature_good(context, wire) for wire in decoded if wire is not None]
-    if verdicts and not any(verdicts):
+    cast = islice(context.look(state_rows.BALLOTS, "1"), SAMPLE)
+    verdicts += [is_ballot_signed(context, row.ballot) for row in cast]
+    if len(verdicts) >= FEWEST and not any(verdicts):
         raise ConfigError(
-            f"{context.file.name} is of another network: none of its first {len(verdicts)} ATXs "
-            f"is signed for genesis id {context.parameters.genesis_id.hex()}",
+            f"{context.file.name} is of another network: none of its first {len(verdicts)} "
+            f"signatures is made for genesis id {context.parameters.genesis_id.hex()}",
             path="genesis",
             code="smesh.config.genesis",
             hint="give --config the configuration file of the node whose database this is",

@@ -1,5 +1,6 @@
 """Transactions: identifiers, columns, headers, signatures; and what offers and touches them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from itertools import groupby
@@ -45,7 +46,10 @@ def check_transactions(context: AuditContext) -> None:
 def _check_claim(context: AuditContext, identifier: TransactionID, layer: LayerID) -> None:
     """Check that the layer that is said to have applied a transaction did apply a block."""
     claimed = context.find(state_rows.LAYERS, "id = ?", layer)
-    held = claimed is not None and claimed.applied_block not in (None, NO_BLOCK)
+    if claimed is None:
+        # Layers that are not there are told of with the layers.
+        return
+    held = claimed.applied_block not in (None, NO_BLOCK)
     context.ledger.compare(
         ObjectKind.TRANSACTION,
         identifier,
@@ -137,6 +141,7 @@ def _check_layer(
                 "recorded",
                 NOTHING if known is None else "recorded",
             )
+    _check_proposals(context, layer, rows)
     tids = {row.transaction for row in rows}
     for known_block in context.facts.blocks.get(layer, ()):
         found = context.find_block(known_block.id)
@@ -153,6 +158,23 @@ def _check_layer(
             ledger.skip(kind, "order of the block: not all its proposals are in the file")
         else:
             _check_order(context, block, tids, proposals)
+
+
+def _check_proposals(
+    context: AuditContext, layer: LayerID, rows: tuple[state_rows.ProposalInclusionRow, ...]
+) -> None:
+    """Check that a layer has no more proposals than ballots; name those with fewest rows."""
+    ledger, kind = context.ledger, ObjectKind.PROPOSAL_TRANSACTION
+    most = sum(1 for _ in context.look(state_rows.BALLOTS, "layer = ?", layer))
+    named = Counter(row.proposal for row in rows)
+    ranked = sorted(named, key=lambda proposal: (-named[proposal], proposal))
+    for number, proposal in enumerate(ranked, 1):
+        told = (
+            "with a ballot"
+            if number <= most or context.has_findings(ObjectKind.BALLOT)
+            else (NOTHING)
+        )
+        ledger.compare(kind, proposal, "ballot", "with a ballot", told)
 
 
 def _check_order(

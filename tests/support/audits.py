@@ -1,0 +1,90 @@
+"""Recorded databases for tests of the audit: unpacked, changed, signed anew, audited."""
+
+import json
+import lzma
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from node.base import scale
+from node.checkpoint.audit.findings import AuditReport, ObjectKind
+from node.crypto.ed25519 import Signer, private_key_of
+from node.poet.work import ClearEngine
+from node.post.recomputing import RecomputedLabels
+from node.types.ids import PADDED_SIZE
+from scripts.vectors.tamper import Auditor
+
+DATA = Path(__file__).parent.parent / "data"
+AUDIT = DATA / "audit"
+CHAIN_CONFIG = AUDIT / "chain-config.json"
+NETWORK_CONFIG = AUDIT / "network-config.json"
+
+LABELS = RecomputedLabels()
+"""Compiled at its first use, for all tests of a process."""
+
+Found = tuple[ObjectKind, str]
+"""Kind and rule of a difference."""
+
+
+@cache
+def auditor(config: Path) -> Auditor:
+    """Return what audits files of a network, with the work of PoETs recomputed clearly."""
+    return Auditor(config, ClearEngine(), LABELS)
+
+
+@cache
+def chain_signer() -> Signer:
+    """Return the recorded chain's only smesher."""
+    meta = json.loads((DATA / "vectors" / "chain" / "meta.json").read_text(encoding="utf-8"))
+    seed = bytes.fromhex(meta["smesher_seed"])
+    return Signer(private_key_of(seed), bytes.fromhex(meta["accounts"]["genesis_id"]))
+
+
+class Recorded:
+    """A copy of a recorded database that may be changed."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.path = folder / f"{name}.sql"
+        self.path.write_bytes(lzma.decompress((AUDIT / f"{name}.sql.xz").read_bytes()))
+        self.config = NETWORK_CONFIG if name == "malfeasance" else CHAIN_CONFIG
+
+    def run(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a query and return its rows."""
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            return connection.execute(query, values).fetchall()
+
+    def value(self, query: str, *values: Any) -> Any:
+        """Return the first column of the first row."""
+        return self.run(query, *values)[0][0]
+
+    def rewrite(self, table: str, column: str, where: str, change: Callable[[Any], Any]) -> None:
+        """Change one column of the rows that a condition selects."""
+        query = f"SELECT rowid, {column} FROM {table} WHERE {where}"
+        for rowid, value in self.run(query):
+            update = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"
+            self.run(update, change(value), rowid)
+
+    def audit(self) -> AuditReport:
+        """Audit the file as it is now."""
+        return auditor(self.config).audit(self.path)
+
+    def differences(self) -> list[Found]:
+        """Audit the file; return kind and rule of every difference, in order."""
+        return [(finding.kind, finding.rule) for finding in self.audit().findings]
+
+    # --- objects, changed and put in their place ---
+
+    def put_ballot(self, layer: int, ballot: Any) -> None:
+        """Replace the ballot of a layer, with all columns."""
+        self.run(
+            "UPDATE ballots SET id = ?, atx = ?, layer = ?, pubkey = ?, ballot = ? WHERE layer = ?",
+            ballot.id.ljust(PADDED_SIZE, b"\0"),
+            ballot.atx_id,
+            ballot.layer,
+            ballot.smesher,
+            scale.encode(ballot),
+            layer,
+        )
