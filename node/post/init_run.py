@@ -353,8 +353,7 @@ class _Run:
             self.on_event(output)
 
     def _open(self, file: int) -> LabelWriter:
-        if self.writer is not None and self.writer.index != file:
-            self.close()
+        # A file is closed when it is complete, so there is never another one open.
         if self.writer is None:
             self.writer = LabelWriter(self.directory, file)
         return self.writer

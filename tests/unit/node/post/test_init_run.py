@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,7 @@ async def test_a_space_is_written_and_reported(tmp_path: Path) -> None:
     first, last = progress[0], progress[-1]
     assert (first.labels_done, first.labels_total, first.file) == (0, 256, 0)
     assert first.status is SpaceStatus.INITIALIZING
+    assert replace(first, labels_per_s=0.0).seconds_left is None
     assert (last.status, last.labels_done, last.position) == (SpaceStatus.COMPLETED, 256, 256)
     assert last.seconds_left == 0
     report = read_report(directory)

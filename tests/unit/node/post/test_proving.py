@@ -189,8 +189,13 @@ def test_a_space_must_be_complete(tmp_path: Path) -> None:
     write_space(tmp_path)
     last = tmp_path / data_file_name(3)
     last.write_bytes(last.read_bytes()[:-16])
-    with pytest.raises(PreconditionError, match=r"not completed: postdata_3\.bin has 4080 of 4096"):
+    with pytest.raises(PreconditionError, match=r"postdata_3\.bin has 4080 of 4096") as short:
         open_space(tmp_path)
+    assert "finish it with" in short.value.hint
+    last.write_bytes(bytes(4100))
+    with pytest.raises(PreconditionError, match=r"postdata_3\.bin has 4100 of 4096") as long:
+        open_space(tmp_path)
+    assert "move it away" in long.value.hint
     (tmp_path / data_file_name(1)).unlink()
     with pytest.raises(PreconditionError, match=r"not completed: postdata_1\.bin has 0 of 4096"):
         open_space(tmp_path)
