@@ -167,11 +167,17 @@ def causes(error: BaseException) -> list[str]:
     messages: list[str] = []
     cause = error.__cause__
     while cause is not None:
-        text = str(cause) or type(cause).__name__
+        text = _text(cause)
         if text not in str(error) and text not in messages:
             messages.append(text)
         cause = cause.__cause__
     return messages
+
+
+def _text(error: BaseException) -> str:
+    # The text form of an error of gRPC has many lines; its details are what the node said.
+    details = getattr(error, "details", None)
+    return str(details() if callable(details) else error) or type(error).__name__
 
 
 def first_expected(group: BaseExceptionGroup[BaseException]) -> SpacemeshError | None:

@@ -246,7 +246,9 @@ def send_plan(
     for raw in raws[:-1]:
         spawned = publish(context, connection, raw)
         context.output.note(f"spawn {spawned.hex()} is sent; what follows waits for it")
-        judge(await_state(context, connection, spawned, WaitFor.APPLIED), spawned, report=None)
+        later = ", then send again: only the spawn was sent"
+        known = await_state(context, connection, spawned, WaitFor.APPLIED, later=later)
+        judge(known, spawned, report=None)
     tx_id = publish(context, connection, raws[-1])
     sent = _sent(plan, TransactionState.MEMPOOL.value, tx_id=tx_id, spawn=spawned)
     if wait is None:
@@ -290,9 +292,21 @@ def publish(context: Context, connection: NodeConnection, raw: bytes) -> Transac
 
 
 def await_state(
-    context: Context, connection: NodeConnection, tx_id: TransactionID, goal: WaitFor
+    context: Context,
+    connection: NodeConnection,
+    tx_id: TransactionID,
+    goal: WaitFor,
+    *,
+    later: str = "",
 ) -> KnownTransaction:
     """Return a transaction once it is as far as wanted, or can get no further.
+
+    Args:
+        context: of the command.
+        connection: node that knows the transaction.
+        tx_id: what to wait for.
+        goal: how far it has to be.
+        later: what the user has to do if the wait ends before.
 
     Raises:
         NotFoundError: the node does not know it.
@@ -300,7 +314,7 @@ def await_state(
         UnavailableError: the node went away.
         InterruptError: the user ended the wait.
     """
-    hint = f"it goes on without us; look again with smcli tx wait {tx_id.hex()}"
+    hint = f"it goes on without us; look again with smcli tx wait {tx_id.hex()}{later}"
     state = TransactionState.UNKNOWN
     try:
         for known in connection.api.follow_transaction(tx_id):

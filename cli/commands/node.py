@@ -118,7 +118,7 @@ def start(
         bool, typer.Option("--no-wait", help="Do not wait until the API answers.")
     ] = False,
     name: Name = None,
-) -> NodeProcess | StartPlan:
+) -> Result | StartPlan:
     """Start a node and wait until its API answers."""
     arguments, loaded = _configure(context, preset, data_dir, smesh=smesh, settings=set_ or [])
     spec = NodeSpec(
@@ -142,7 +142,8 @@ def start(
         wait=not no_wait,
         on_status=lambda status: context.output.note(f"{spec.name}: {status}"),
     )
-    return _process(context, record)
+    process = _process(context, record)
+    return Result(data=process, human=_lines(process))
 
 
 @command(app, changes=True)

@@ -220,6 +220,7 @@ def submit(context: Context, *, source: Source, wait: Wait = None) -> Transactio
     """Publish a signed transaction; with --dry-run the node judges it only."""
     found = read_source(context, source)
     raw = finished(found)
+    sdk.read_contents(raw)
     with connect(context) as connection:
         if isinstance(found, Draft):
             _check_network(connection, found)

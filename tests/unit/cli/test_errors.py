@@ -87,6 +87,22 @@ def test_a_silent_cause_is_told_by_its_kind() -> None:
     assert causes(error) == ["TimeoutError"]
 
 
+class RemoteError(Exception):
+    """An error with details beside its long text, as those of gRPC are."""
+
+    def details(self) -> str:
+        return "the node is busy"
+
+
+def test_of_a_remote_error_the_details_are_told() -> None:
+    error = SpacemeshError("no answer")
+    error.__cause__ = RemoteError("a text\nof many lines")
+    assert causes(error) == ["the node is busy"]
+    told = SpacemeshError("refused: the node is busy")
+    told.__cause__ = error.__cause__
+    assert causes(told) == []
+
+
 def test_a_group_of_expected_errors_stands_for_its_first() -> None:
     first = UnavailableError("a")
     nested = BaseExceptionGroup("g", [BaseExceptionGroup("h", [first]), NotFoundError("x", 1)])

@@ -74,6 +74,11 @@ def test_balances_of_a_whole_wallet(home: Path, api: FakeApi) -> None:
     assert text[-1] == "Total 4 SMH, once everything pending is applied 3 SMH."
 
 
+def test_balances_of_some_accounts_open_the_wallet_once(home: Path, api: FakeApi) -> None:
+    rows = account(home, api, "balance", "1", "@Child Key 0", "--password-stdin").data
+    assert [row["name"] for row in rows] == ["Child Key 1", "Child Key 0"]
+
+
 def test_balances_of_addresses_need_no_wallet(tmp_path: Path, api: FakeApi) -> None:
     single = api.spawn(OWNER.instance, balance=5)
     shared = api.spawn(shared_owner(vesting.ADDRESS, 1, [bytes(32)]).instance)

@@ -267,6 +267,7 @@ def test_submit_checks_network_and_signatures(
     home: Path, api: FakeApi, sender: str, tmp_path: Path
 ) -> None:
     file, raw = signed(api, home, tmp_path)
+    assert tx(home, None, "submit", "00ff").code == ExitCode.INVALID
     bad = tx(home, api, "submit", raw[:-1].hex() + "00")
     assert (bad.code, bad.error["code"]) == (ExitCode.PRECONDITION, "smesh.transaction.refused")
     api.network_info = make_network(genesis_id=GenesisID(bytes(20)))
@@ -353,6 +354,16 @@ def test_whatever_ends_a_wait_the_identifier_is_told(
     assert ran.code == code
     assert tx_id in ran.error["message"]
     assert ran.error["hint"].endswith(f"smcli tx wait {tx_id}")
+
+
+def test_a_wait_for_the_spawn_says_that_nothing_else_was_sent(
+    home: Path, api: FakeApi, keys: list[bytes]
+) -> None:
+    api.fund(api.address(wallet_owner(keys[1]).address), 10 * SMH)
+    api.on_wait = raiser(TimedOutError("late"))
+    ran = tx(home, api, "send", recipient(api), "1SMH", "--from", "1", *SEND)
+    assert ran.code == ExitCode.TIMED_OUT
+    assert ran.error["hint"].endswith(", then send again: only the spawn was sent")
 
 
 class Closing(FakeApi):
