@@ -290,7 +290,12 @@ class GrpcNodeApi:
         """Yield a transaction now and whenever its state changes, until it is applied."""
         shown: TransactionState | None = None
         while not self._ended.is_set():
-            known = self.transaction(tx_id)
+            try:
+                known = self.transaction(tx_id)
+            except UnavailableError:
+                if self._ended.is_set():
+                    return
+                raise
             if known is None:
                 raise NotFoundError(
                     "transaction",

@@ -220,10 +220,33 @@ def test_closing_ends_the_wait_for_a_transaction(node: Served) -> None:
         api.submit(NEXT_SPEND.raw.raw)
         following = api.follow_transaction(NEXT_SPEND.raw.id, interval_s=100)
         assert next(following).outcome is None
-        closer = threading.Timer(0.05, api.close)
+        closer = threading.Thread(target=api.close)
         closer.start()
         assert list(following) == []
         closer.join()
+
+
+def test_closing_ends_the_question_for_a_transaction(
+    node: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_node_api(node.endpoints.public) as api:
+        api.submit(NEXT_SPEND.raw.raw)
+        following = api.follow_transaction(NEXT_SPEND.raw.id, interval_s=0)
+        assert next(following).outcome is None
+
+        def fail(_: TransactionID) -> None:
+            raise UnavailableError("gone")
+
+        monkeypatch.setattr(api, "transaction", fail)
+        with pytest.raises(UnavailableError, match="gone"):
+            next(following)
+
+        def close(_: TransactionID) -> None:
+            api.close()
+            raise UnavailableError("closed")
+
+        monkeypatch.setattr(api, "transaction", close)
+        assert list(api.follow_transaction(NEXT_SPEND.raw.id)) == []
 
 
 def test_a_raw_transaction_is_parsed(api: NodeApi) -> None:
