@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 from node.api.server import Endpoints
 from node.events import Event
+from node.vm import sdk
 from tests.support.api import ApiWorld
+from tests.support.vm_network import DESTINATION, WALLET_ACCOUNT, single
+
+NEXT_SPEND = single(sdk.spend(WALLET_ACCOUNT, DESTINATION, 7, nonce=4, gas_price=1))
+"""Not stored; the next one that the pool of an ApiWorld takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,6 @@ from tests.support.api import (
     FIRST_ATX,
     GENESIS_NS,
     MESH_HASH,
-    NEXT_SPEND,
     NS,
     SECOND_ATX,
     SPEND,
@@ -56,7 +55,7 @@ from tests.support.api import (
     ApiWorld,
 )
 from tests.support.chain import atx, signer
-from tests.support.served_api import Served, served
+from tests.support.served_api import NEXT_SPEND, Served, served
 from tests.support.vm_network import DESTINATION, GENESIS_ID, LAYER, WALLET_ACCOUNT
 
 APPLIED = sorted([SPEND.raw.id, TOO_MUCH.raw.id, TWICE_TOO_MUCH.raw.id])
@@ -384,10 +383,11 @@ def test_workers_are_told(api: NodeApi) -> None:
 
 def test_a_node_without_a_smesher_is_understood(tmp_path: Path) -> None:
     with (
-        ApiWorld(tmp_path, supervised=False) as world,
+        ApiWorld(tmp_path) as world,
         served(world) as node,
         open_node_api(node.endpoints.public, private=node.endpoints.private) as api,
     ):
+        world.smeshing.post = None
         status = api.smeshing()
         assert not status.is_supervised
         assert not status.is_smeshing

@@ -33,7 +33,6 @@ from tests.support.api import (
     EMPTY_ROOT,
     FIRST_ATX,
     MESH_HASH,
-    NEXT_SPEND,
     SECOND_ATX,
     SPEND,
     TOO_MUCH,
@@ -42,6 +41,7 @@ from tests.support.api import (
     ApiWorld,
 )
 from tests.support.chain import atx, signer
+from tests.support.served_api import NEXT_SPEND
 from tests.support.vm_network import DESTINATION, LAYER, WALLET_ACCOUNT
 
 V2 = "spacemesh.v2alpha1"

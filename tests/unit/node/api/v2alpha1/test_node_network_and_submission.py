@@ -14,7 +14,8 @@ from node.types.layer import LayerID
 from node.vm import sdk
 from node.vm.templates import multisig, vault, vesting, wallet
 from node.vm.wire import VaultSpawnArguments, WalletSpawnArguments
-from tests.support.api import EMPTY_LAYER, GENESIS_NS, NEXT_SPEND, NS, SPEND, ApiWorld
+from tests.support.api import EMPTY_LAYER, GENESIS_NS, NS, SPEND, ApiWorld
+from tests.support.served_api import NEXT_SPEND
 from tests.support.vm_network import DESTINATION, GENESIS_ID, WALLET_ACCOUNT
 
 SERVICE = "spacemesh.v2alpha1.TransactionService"
