@@ -6,10 +6,10 @@ decide with but full mode can.
 """
 
 import resource
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeAlias
 
 from node.base.hashing import hash32
 from node.consensus.atxdata import AtxData, AtxEntry
@@ -21,6 +21,7 @@ from node.types.ballot import Opinion, Vote
 from node.types.ids import AtxID, BallotID, Beacon, BlockID, SmesherID
 from node.types.layer import EpochID, LayerID
 from scripts.benchmarks.measurement import Measurement
+from tests.support.plain_tortoise import plain_tortoise
 
 BEACON: Final = Beacon(b"beac")
 HEIGHT: Final = 10_000
@@ -57,6 +58,11 @@ LONG: Final = Size(
 )
 
 
+HALF: Final = replace(SHORT, eligibility_count=2)
+
+MakeTortoise: TypeAlias = Callable[[TortoiseParameters, AtxData], Tortoise]
+
+
 @dataclass(slots=True)
 class Spent:
     """Seconds spent in each call."""
@@ -71,12 +77,14 @@ class Spent:
 class Network:
     """Smeshers that all vote as one tortoise does."""
 
-    def __init__(self, size: Size, window_layers: int = 4032) -> None:
+    def __init__(
+        self, size: Size, make: MakeTortoise = Tortoise, window_layers: int = 4032
+    ) -> None:
         self.size = size
         self.spent = Spent()
         self.atx_data = AtxData()
         genesis = LayerID(2 * size.layers_per_epoch - 1)
-        self.tortoise = Tortoise(
+        self.tortoise = make(
             TortoiseParameters(
                 hdist=10,
                 zdist=2,
@@ -159,9 +167,9 @@ def _atx(epoch: EpochID, index: int) -> AtxID:
     return AtxID(hash32(b"%d/%d" % (epoch, index)))
 
 
-def figures(name: str, size: Size) -> Iterator[Measurement]:
+def figures(name: str, size: Size, make: MakeTortoise = Tortoise) -> Iterator[Measurement]:
     """Yield the figures of one run."""
-    network = Network(size)
+    network = Network(size, make)
     begin = perf_counter()
     network.run()
     total = perf_counter() - begin
@@ -179,8 +187,11 @@ def figures(name: str, size: Size) -> Iterator[Measurement]:
 
 
 def measure() -> Iterator[Measurement]:
-    """Yield the figures of a short run in verifying mode and a long one in full mode."""
+    """Yield the figures of both modes, of one that counts ballot by ballot, and of a long run."""
     yield from figures("verifying", SHORT)
+    yield from figures("verifying, clear", SHORT, plain_tortoise)
+    yield from figures("full, short", HALF)
+    yield from figures("full, short, clear", HALF, plain_tortoise)
     yield from figures("full", LONG)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_MEBIBYTE
     yield Measurement("memory, peak of the process", peak, "MiB")

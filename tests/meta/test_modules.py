@@ -15,7 +15,7 @@ EMPTY_NAMES = {"base_class", "common", "helper", "helpers", "manager", "misc", "
 
 POSTPONED = re.compile("^from __future__ import annotations", re.MULTILINE)
 
-ACROSS = {"lists", "submission", "tampering"}
+ACROSS = {"lists", "rules", "submission", "tampering"}
 """What unit tests of a whole package are about."""
 
 UNIT = ROOT / "tests" / "unit"
