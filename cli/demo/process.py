@@ -153,6 +153,9 @@ def node_arguments(data_folder: Path, genesis_ns: int, coinbase: str) -> tuple[s
         "genesis.genesis-time": format_instant(genesis_ns),
         "smeshing.smeshing-coinbase": coinbase,
         "smeshing.smeshing-opts.smeshing-opts-datadir": data_folder / "post",
+        # Nobody else talks: there is nothing to listen to before it takes part.
+        "syncer.gossipduration": "0s",
+        "syncer.interval": "1s",
         "api.grpc-public-listener": ANY_PORT,
         "api.grpc-private-listener": ANY_PORT,
         "api.grpc-post-listener": ANY_PORT,

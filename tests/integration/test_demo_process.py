@@ -152,5 +152,6 @@ def test_the_flags_make_a_network_on_free_ports(tmp_path: Path) -> None:
     assert config.smeshing.opts.data_dir == str(tmp_path / "post")
     assert config.smeshing.coinbase == COINBASE
     assert config.genesis.genesis_time == GENESIS_NS
+    assert (config.syncer.gossip_duration, config.syncer.interval) == (0, 10**9)
     api = config.api
     assert {api.public_listener, api.private_listener, api.post_listener} == {"127.0.0.1:0"}
