@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "genesis": ("cli.commands.genesis", "Check genesis data."),
     "demo": ("cli.commands.demo", "Run a whole network in one process and spend what it earns."),
     "db": ("cli.commands.db", "Look into the databases of nodes."),
+    "sim": ("cli.commands.sim", "Simulate networks of nodes in one process."),
     "version": ("cli.commands.root", "Show versions."),
 }
 """Name of a group or command to its module and one line of help."""
