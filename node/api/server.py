@@ -49,13 +49,13 @@ async def open_api(backend: ApiBackend, config: ApiConfig) -> AsyncIterator[Endp
     warn_of_public(listener for listener in listeners.values() if not listener.is_for_strangers)
     async with AsyncExitStack() as stack:
         events = stack.enter_context(user_events(backend.bus))
-        tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        recorder = tasks.create_task(record(backend.user_events, events, backend.clock))
-        stack.callback(recorder.cancel)
         bound = {
             name: await stack.enter_async_context(listen(listener))
             for name, listener in listeners.items()
         }
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        recorder = tasks.create_task(record(backend.user_events, events, backend.clock))
+        stack.callback(recorder.cancel)
         yield Endpoints(
             **{name: bound.get(name, "") for name in ("public", "private", "post", "tls")}
         )

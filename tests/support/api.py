@@ -21,6 +21,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from node.api.backend import ApiBackend
 from node.api.server import Endpoints, open_api
+from node.base.bech32 import encode_address
 from node.config.durations import Instant
 from node.config.model.api import ApiConfig
 from node.config.model.genesis import GenesisConfig
@@ -28,6 +29,7 @@ from node.config.model.root import NodeConfig
 from node.consensus.mesh.executor import put_applied
 from node.consensus.transactions.handler import TransactionHandler
 from node.consensus.transactions.pool import TransactionPool
+from node.consensus.transactions.rules import check_transaction
 from node.events import Bus
 from node.net.ports import PeerID
 from node.post.engine import CPU_PROVIDER_ID, DeviceClass, Provider
@@ -48,6 +50,7 @@ from node.types.block import Block, InnerBlock
 from node.types.ids import NO_BLOCK, AtxID, Hash32
 from node.types.layer import EpochID, LayerID
 from node.types.layer_time import LayerTime
+from node.types.transaction import Transaction
 from node.vm import sdk
 from node.vm.apply import apply
 from tests.support.chain import atx, signer
@@ -77,8 +80,6 @@ EMPTY_ROOT = Hash32(b"\xbb" * 32)
 SPEND = single(sdk.spend(WALLET_ACCOUNT, DESTINATION, 1_000, nonce=1, gas_price=2))
 TOO_MUCH = single(sdk.spend(WALLET_ACCOUNT, DESTINATION, 9 * 10**9, nonce=2, gas_price=1))
 TWICE_TOO_MUCH = single(sdk.spend(WALLET_ACCOUNT, DESTINATION, 9 * 10**9, nonce=3, gas_price=1))
-NEXT_SPEND = single(sdk.spend(WALLET_ACCOUNT, DESTINATION, 7, nonce=4, gas_price=1))
-"""Not stored; the next one the pool takes."""
 
 COINBASE = Address(bytes(4) + b"coinbase-of-the-test")
 PROVIDER = Provider(id=CPU_PROVIDER_ID, name="[CPU] test", device_class=DeviceClass.CPU)
@@ -140,7 +141,7 @@ class NoProver:
 class ApiWorld:
     """What the API serves, with knobs for tests."""
 
-    def __init__(self, folder: Path, *, supervised: bool = True) -> None:
+    def __init__(self, folder: Path, *, is_supervised: bool = True, is_empty: bool = False) -> None:
         self.folder = folder
         self.db = LevelDB(folder / "state")
         self.local = LevelDB(folder / "local")
@@ -152,7 +153,8 @@ class ApiWorld:
         self.identities.register(Identity("local.key", signer(1)))
         self.registry = PostRegistry()
         self.coinbase = Coinbase()
-        self.block = self._write_chain()
+        self.is_empty = is_empty
+        self._write_chain()
         self.pool = TransactionPool(db=self.db, gas_limit=10**9, entropy=bytes)
         self.handler = TransactionHandler(
             db=self.db,
@@ -163,14 +165,16 @@ class ApiWorld:
         )
         self.post = self._supervised_post()
         self.smeshing = SupervisedSmeshing(
-            post=self.post if supervised else None,
+            post=self.post if is_supervised else None,
             coinbase_account=self.coinbase,
             provider=CPU_PROVIDER_ID,
             list_providers=self._list_providers,
             measure=self._measure,
         )
         config = NodeConfig(genesis=GenesisConfig(genesis_time=Instant(GENESIS_NS)))
-        main = replace_struct(config.main, network_hrp="sm", txs_per_proposal=700)
+        main = replace_struct(
+            config.main, network_hrp="sm", txs_per_proposal=700, layer_average_size=50
+        )
         self.config = replace_struct(config, main=main)
         self.backend = ApiBackend(
             db=self.db,
@@ -224,12 +228,13 @@ class ApiWorld:
             finally:
                 await api.close()
 
-    def _write_chain(self) -> Block:
+    def _write_chain(self) -> None:
         state = spawned_state()
         sent = (SPEND, TOO_MUCH, TWICE_TOO_MUCH)
         rewards = (share(5, COINBASE, 1, 1),)
         applied = apply(LAYER, sent, rewards, state, PARAMETERS)
-        block = Block(
+        self.applied = applied
+        self.block = block = Block(
             inner=InnerBlock(
                 layer=LAYER,
                 tick_height=1,
@@ -237,6 +242,8 @@ class ApiWorld:
                 tx_ids=tuple(transaction.raw.id for transaction in sent),
             )
         )
+        if self.is_empty:
+            return
         with self.db.batch(sync=False) as batch:
             for account in state.all_accounts():
                 put_account(batch, account)
@@ -253,8 +260,6 @@ class ApiWorld:
             put_applied_block(batch, EMPTY_LAYER, NO_BLOCK)
             put_state_hash(batch, EMPTY_LAYER, EMPTY_ROOT)
             put_processed(batch, EMPTY_LAYER)
-        self.applied = applied
-        return block
 
     def _supervised_post(self) -> SupervisedPost:
         directory = self.folder / "space"
@@ -339,11 +344,17 @@ class Api:
         raise AssertionError(f"{method} answered {answers}")
 
     def _call(self, method: str, on: str) -> Any:
+        return self._method(self.channel(getattr(self.endpoints, on)), method)
+
+    async def over(self, channel: grpc.aio.Channel, method: str) -> Any:
+        """Return the answer of a call without arguments over a connection of the test's."""
+        return await self._method(channel, method)(None)
+
+    def _method(self, channel: grpc.aio.Channel, method: str) -> Any:
         service, name = method.split("/")
         described = Default().FindServiceByName(service).methods_by_name[name]
         request = GetMessageClass(described.input_type)
         response = GetMessageClass(described.output_type)
-        channel = self.channel(getattr(self.endpoints, on))
         make: Any = channel.unary_unary
         if described.client_streaming:
             make = channel.stream_stream
@@ -362,3 +373,19 @@ class Api:
 def replace_struct(struct: Any, **changed: Any) -> Any:
     """Return a section of the configuration with some values changed."""
     return msgspec.structs.replace(struct, **changed)
+
+
+def text_of(address: Address) -> str:
+    """Return an address as the API spells it."""
+    return encode_address("sm", address)
+
+
+def spend(nonce: int, amount: int = 7) -> Transaction:
+    """Return a spend of the wallet account, not parsed."""
+    body = sdk.spend(WALLET_ACCOUNT, DESTINATION, amount, nonce=nonce, gas_price=1)
+    return single(body)
+
+
+def parsed(world: ApiWorld, nonce: int) -> Transaction:
+    """Return a spend of the wallet account with its header."""
+    return check_transaction(spend(nonce).raw, world.handler, GENESIS_ID)

@@ -22,7 +22,7 @@ from node.smesher.smeshing import SetupOptions, SetupProvider, SetupStatus
 from node.types.address import Address
 from node.types.atx import Atx
 from node.types.block import Block
-from node.types.ids import AtxID, Hash32, TransactionID
+from node.types.ids import AtxID, Hash32
 from node.types.layer import LayerID
 from node.types.reward import Reward
 from node.types.transaction import RawTransaction, Transaction, TransactionHeader, TransactionResult
@@ -241,8 +241,3 @@ class ToV1:
             blocks=blocks,
             root_state_hash=root or b"",
         )
-
-
-def transaction_id(tx_id: TransactionID) -> types_pb2.TransactionId:
-    """Return a transaction's identifier."""
-    return types_pb2.TransactionId(id=tx_id)
