@@ -106,7 +106,8 @@ def plan(
         float, typer.Option(metavar="HOURS", min=0, help="Longest initialisation you accept.")
     ] = DEFAULT_HOURS,
     provider: Annotated[
-        str | None, typer.Option(metavar="ID", help="Provider that will compute the labels.")
+        str | None,
+        typer.Option(metavar="ID", help="Computes the labels; the first GPU without it."),
     ] = None,
     nonces: Nonces = None,
     threads: Threads = None,
@@ -115,7 +116,7 @@ def plan(
     """Measure this machine and recommend a size, nonces and threads."""
     config = configuration(context)
     where = choose_directory(context, directory)
-    numbers = settle_providers(context, provider, find_providers) or (CPU_PROVIDER_ID,)
+    numbers = settle_providers(context, provider, find_providers) or (_best_provider(),)
     if len(numbers) > 1:
         raise UsageError("a plan is for one provider", hint="ask for each of them")
     count = threads or config.smeshing.proving.threads_on(count_processors())
@@ -152,6 +153,13 @@ def plan(
     }
     table = Table(rows=report.choices, columns=columns, key="choices", notes=_notes(report))
     return Result(data=report, human=table)
+
+
+def _best_provider() -> int:
+    """Return the first GPU that can be used, else the processor."""
+    found, _ = find_providers()
+    gpus = (one.id for one in found if one.device_class == DeviceClass.GPU and not one.problem)
+    return next(gpus, CPU_PROVIDER_ID)
 
 
 def _measure_labels(context: Context, provider: int, scrypt_n: int) -> int:

@@ -694,11 +694,12 @@ def test_a_plan_for_mainnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     # A TiB holds 16 units; a million labels a second fill 140 of them in a week.
     assert (data["units_by_disk"], data["units_by_init"], data["units"]) == (16, 140, 16)
     assert (data["min_units"], data["cycle_gap_hours"]) == (4, 12.0)
-    assert data["bytes_left"] == 0
+    assert (data["bytes_left"], data["provider"]) == (0, 0)
     assert data["nonces"] in {16, 32, 144, 288}
     assert data["choices"][0]["pass_chance"] == pytest.approx(0.3263, abs=1e-3)
     human = run_cli(arguments, tmp_path)
     assert "Recommended: 16 units, 1.02e+03 GiB" in human.stdout
+    monkeypatch.setattr(post_plan, "find_providers", lambda: ((OLD_CARD, CPU), ""))
     short = run_cli([*arguments, "--max-hours", "1"], tmp_path)
     assert "cannot make and prove" in short.stdout
     two = run_cli([*arguments, "--provider", "0,1", "--json"], tmp_path)
