@@ -88,6 +88,7 @@ class Demo:
             PreconditionError: the node is of another network, or its network cannot go on
                 (code ``smesh.demo.lost``).
         """
+        self.stage.show(self.story, self.now_ns())
         node = self.process.start(self._say)
         while True:
             with (
