@@ -6,7 +6,7 @@ randomness, and that work is done at once instead of in other processes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from node.consensus.activation.parameters import proof_parameters
 from node.crypto.ed25519 import Signer, private_key_of
 from node.environment import Environment
 from node.layer_ticker import LoopClock
-from node.net.memory import MemoryEnd, MemoryNetwork
+from node.net.memory import Links, MemoryEnd, MemoryNetwork, PerfectLinks
 from node.poet.client import LocalPoetClient, poet_backoff
 from node.poet.prover import InlineProver
 from node.poet.round_store import RoundStore
@@ -28,7 +28,7 @@ from node.poet.work import ClearEngine
 from node.post.init_run import InlineRunner
 from node.post.service import ServiceOptions
 from node.runtime.workers import InlineWorkers
-from node.sim.links import Randomness, SeededLinks
+from node.sim.links import Randomness
 from node.sim.posts import SCRYPT_N, InlinePosts
 from node.smesher.identities import Identities, Identity
 from node.smesher.post_process import SpaceWanted, SupervisedPost
@@ -96,6 +96,12 @@ class World:
     config: NodeConfig
     accounts: tuple[Account, ...] = ()
 
+    links: Links = field(default_factory=PerfectLinks)
+    """What lies between the nodes."""
+
+    skew_ns: Callable[[int], int] = field(default=lambda _number: 0)
+    """How far the clock of a node is ahead, by its number."""
+
     start_before_ns: int = 20 * NS_PER_S
     """How long before genesis the clock begins."""
 
@@ -113,8 +119,7 @@ class World:
         """Make clock, network and PoET."""
         self.random = Randomness(b"world %d" % self.seed)
         self.clock = LoopClock(GENESIS_NS - self.start_before_ns)
-        links = SeededLinks(Randomness(b"links %d" % self.seed))
-        self.network = MemoryNetwork(links=links)
+        self.network = MemoryNetwork(links=self.links)
         schedule = poet_schedule(self.config, GENESIS_NS)
         self._poet = PoetServer(
             PoetConfig(schedule=schedule, round_leaves=ROUND_LEAVES),
@@ -147,7 +152,7 @@ class World:
                 db=databases.enter_context(open_state(folder)),
                 local=databases.enter_context(open_local(folder)),
                 network=end,
-                clock=self.clock,
+                clock=LoopClock(GENESIS_NS - self.start_before_ns + self.skew_ns(number)),
                 entropy=Randomness(b"%s of %d, %d" % (name.encode(), self.seed, self._built)),
                 workers=InlineWorkers(),
                 post_verifier=self.posts,

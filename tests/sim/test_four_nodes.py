@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from node.sim.links import Randomness, SeededLinks
 from node.sim.virtual_time import simulate
 from node.sim.world import World, world_config
 from node.store.accounts import find_account
@@ -35,7 +36,8 @@ async def _run(world: World, count: int, last_layer: int) -> None:
 
 
 def _world(folder: Path, seed: int, settings: dict[str, str] | None = None) -> World:
-    return World(folder=folder, seed=seed, config=world_config(folder, settings))
+    links = SeededLinks(Randomness(b"links %d" % seed))
+    return World(folder=folder, seed=seed, config=world_config(folder, settings), links=links)
 
 
 def test_a_network_of_one_earns_rewards(tmp_path: Path) -> None:
