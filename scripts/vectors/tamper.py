@@ -48,6 +48,8 @@ FREE: Final = frozenset(
 Without a column: rows that nothing calls for, or whose lack shows only where they are named."""
 
 KINDS: Final = {table: kind for kind, table in TABLES.items() if table}
+NAMED_BY: Final = {"transactions_results_addresses": "tid"}
+"""Column by which the audit names a row; in other tables it is the first one."""
 LOW_BITS: Final = 12
 """Bits of a number that may change."""
 
@@ -61,7 +63,7 @@ class Change:
     """Empty: the row was deleted."""
 
     key: str
-    """First column of the row and the changed one, before and after."""
+    """Column that names the row and the changed one, before and after."""
 
     text: str
 
@@ -118,7 +120,8 @@ class Tamperer:
                 return None
             row = rows[self._draws.below(len(rows))]
             where = " AND ".join(f"{name} IS ?" for name in columns)
-            before = _text(row[0])
+            named = columns.index(NAMED_BY.get(table, columns[0]))
+            before = _text(row[named])
             if not column:
                 query = f"DELETE FROM {table} WHERE {where}"  # noqa: S608
                 connection.execute(query, row)
@@ -131,7 +134,7 @@ class Tamperer:
             except sqlite3.IntegrityError:
                 # There is such a row already.
                 return None
-            after = _text(value) if place == 0 else before
+            after = _text(value) if place == named else before
             text = f"{table}.{column} of {before[:24]}: {_text(row[place])[:24]}"
             keys = " ".join(dict.fromkeys((before, after, _text(row[place]), _text(value))))
             return Change(table, column, keys, f"{text} to {_text(value)[:24]}")
