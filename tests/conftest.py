@@ -1,6 +1,7 @@
-"""Hypothesis profiles; everything else is chosen in pyproject.toml."""
+"""Hypothesis profiles and Ctrl-C; everything else is chosen in pyproject.toml."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -14,3 +15,6 @@ settings.register_profile(
 )
 settings.register_profile("nightly", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+# A shell lets its background jobs ignore SIGINT, and they their children; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from node.base import scale
-from node.base.errors import IgnoreError, NotFoundError, RejectError, SpacemeshError
+from node.base.errors import IgnoreError, NotFoundError, RejectError, SpacemeshError, StoreError
 from node.consensus.activesets import EligibilityOracle
 from node.consensus.certifier.machine import Certified, CertifierMachine
 from node.consensus.certifier.ports import HareOutputListener
@@ -165,6 +165,8 @@ class CertifierHandler:
     def _is_vouched(self, message: CertifyMessage) -> bool:
         try:
             return self._is_signed(message) and self._has_seats(message)
+        except StoreError:
+            raise
         except SpacemeshError:
             # One message of many: whoever is not active here just does not count.
             return False

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from node.base import scale
-from node.base.errors import DecodeError, IgnoreError, RejectError
+from node.base.errors import DecodeError, IgnoreError, RejectError, StoreError
 from node.consensus.activesets import ActiveSets, EligibilityOracle
 from node.consensus.certifier.handler import CertifierHandler
+from node.crypto.domains import Domain
 from node.crypto.ed25519 import Verifier
 from node.events import Bus
 from node.net.memory import MemoryNetwork
@@ -173,11 +174,26 @@ async def test_certificates_of_peers_are_checked_and_taken(world: World) -> None
         batch.delete(b"CC" + LAYER.to_bytes(4, "big") + BLOCK)
     with pytest.raises(RejectError, match="seats"):
         world.handler.on_certificate(LAYER, Certificate(block_id=BLOCK, signatures=()))
-    stranger = replace(messages[0], smesher=signer(3).smesher_id)
+    forged = replace(messages[0], smesher=signer(3).smesher_id)
+    inactive = replace(forged, signature=signer(3).sign(Domain.HARE, messages[0].signed_bytes()))
     world.handler.on_certificate(
-        LAYER, Certificate(block_id=BLOCK, signatures=(stranger, *messages))
+        LAYER, Certificate(block_id=BLOCK, signatures=(forged, inactive, *messages))
     )
     assert find_certified_block(world.chain.db, LAYER) == BLOCK
+
+
+async def test_a_damaged_store_is_no_reason_to_refuse_a_certificate(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> bool:
+        raise StoreError("disk")
+
+    await world.handler.certify(LAYER, BLOCK)
+    monkeypatch.setattr(EligibilityOracle, "are_seats", fail)
+    with pytest.raises(StoreError):
+        world.handler.on_certificate(
+            LAYER, Certificate(block_id=BLOCK, signatures=tuple(world.sent))
+        )
 
 
 async def test_an_invalid_certificate_gives_way(world: World) -> None:
