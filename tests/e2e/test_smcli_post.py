@@ -22,7 +22,7 @@ SCRYPT_N = 512
 UNIT = 2048
 SMESHER = b"\x11" * 32
 ATX = b"\x22" * 32
-LIMIT_S = 50
+LIMIT_S = 100
 
 
 def command(home: Path, *arguments: str) -> list[str]:
@@ -76,7 +76,7 @@ def stored(home: Path) -> bytes:
     return b"".join(file.read_bytes() for file in files)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the process table")
 def test_an_initialisation_is_stopped_in_every_way_and_finished(tmp_path: Path) -> None:
     commitment = make_commitment(SMESHER, ATX)
@@ -114,7 +114,7 @@ def test_an_initialisation_is_stopped_in_every_way_and_finished(tmp_path: Path) 
     assert document["data"]["verify_s"] > 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(200)
 def test_ctrl_c_on_a_terminal_leaves_a_bar_and_130(tmp_path: Path) -> None:
     words = init(tmp_path, "--throttle", "1")
     terminal = pexpect.spawn(
