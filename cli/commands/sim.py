@@ -1,5 +1,8 @@
 """``smcli sim``: networks of simulated nodes, in virtual time and from a seed."""
 
-from cli.command import make_group
+from cli.command import command, make_group
+from cli.commands.sim_mesh import mesh
 
 app = make_group("Simulate networks of nodes in one process; a seed determines everything.")
+
+command(app)(mesh)
