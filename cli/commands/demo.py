@@ -59,7 +59,7 @@ def demo(
 
     folder = DemoFolder(path=(data_folder or context.folders.state / NAME).absolute())
     own_limit = UNTIL_SPENT_LIMIT_S if until_spent and not context.options.timeout else None
-    with _hang_up(), time_limit(own_limit):
+    with _interruptions(), time_limit(own_limit):
         while True:
             diary, is_new = folder.open_diary(context.clock())
             going = "a new network" if is_new else "going on with the network"
@@ -159,17 +159,25 @@ def _stop(context: Context, process: "NodeProcess") -> None:
 
 
 @contextmanager
-def _hang_up() -> Iterator[None]:
-    """Let a closed terminal end the demo as Ctrl-C does."""
+def _interruptions() -> Iterator[None]:
+    """Let Ctrl-C and a closed terminal end the demo.
+
+    A shell lets jobs in the background ignore Ctrl-C, and a script that sends it has no other
+    way to end us in order.  ``nohup`` is heeded.
+    """
 
     def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGHUP, interrupt)
+    numbers = [signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGHUP, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -236,3 +236,23 @@ def check_no_equivocation(folder: DemoFolder) -> None:
     assert claimed_ballots.items() >= dict(ballots).items()
     assert len(set(rounds)) == len(rounds)
     assert rounds
+
+
+def run_script(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([str(RUN), *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_script_passes_any_command_on_and_keeps_stdout_clean() -> None:
+    passed = run_script("smcli", "version", "--json")
+    assert passed.returncode == 0
+    assert json.loads(passed.stdout)["cmd"] == "version"
+    assert run_script("smcli", "version", "--no-such-option").returncode == 2
+
+
+def test_the_script_knows_its_jobs() -> None:
+    shown = run_script("--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "scripts/run smcli" in shown.stdout
+    refused = run_script("dance")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "there is no job dance" in refused.stderr

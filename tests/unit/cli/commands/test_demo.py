@@ -195,6 +195,21 @@ def test_an_interrupted_demo_ends_its_node(api: RichApi, home: Path, number: int
     assert last["error"]["code"] == "smesh.interrupted"
 
 
+def test_a_demo_in_the_background_hears_ctrl_c_and_heeds_nohup(api: RichApi, home: Path) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        api.signal = signal.SIGHUP
+        assert run(home, "--until-spent").code == ExitCode.OK
+        api.signal = signal.SIGINT
+        api.calls.clear()
+        assert run(home).code == ExitCode.INTERRUPTED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_a_demo_that_takes_too_long_says_what_it_waits_for(api: RichApi, home: Path) -> None:
     api.node_status = make_status(synced=False)
     ran = run(home, "--until-spent", "--timeout", "5", "--json")
