@@ -555,5 +555,4 @@ FAMILIES = (
     _database("network/local-node0", check_local),
     Family("chain/meta", ("chain/meta.json*",), check_meta),
     Family("chain/config", ("chain/config.json*",), check_config),
-    Family("chain/recovery", ("chain/recovery.json*",), None),
 )

@@ -10,7 +10,7 @@ from scripts.vectors.family import Family, read_text
 DATA = Path(__file__).parent.parent / "data" / "vectors"
 SIZES = {
     "chain/state": 165,
-    "chain/recovered-state": 22,
+    "chain/recovered-state": 35,
     "chain/local": 18,
     "network/state-node0": 140,
     "network/hare4-state-node0": 139,
