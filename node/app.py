@@ -26,6 +26,7 @@ from node.consensus.transactions.handler import TOPIC as TRANSACTION_TOPIC
 from node.environment import Environment
 from node.events import LayerStarted
 from node.layer_ticker import LayerTicker
+from node.net.fetch.mesh_server import MeshServer
 from node.net.fetch.wire import Hint
 from node.store.layers import find_applied_layer
 from node.wiring import (
@@ -128,6 +129,7 @@ class Node(Components):
             Hint.BALLOT: self.proposal_handler.on_synced_ballot,
             Hint.ACTIVE_SET: self.proposal_handler.on_synced_active_set,
         }
+        MeshServer(self.db).register(network)
         connect_fetch(
             network,
             self.fetcher,

@@ -43,6 +43,7 @@ from node.consensus.transactions.pool import TransactionPool
 from node.crypto.ed25519 import Signer, Verifier
 from node.environment import Environment
 from node.events import Bus
+from node.net.fetch.choice import PeerChoice
 from node.net.fetch.client import Fetcher
 from node.net.fetch.planner import FetchPlanner
 from node.net.fetch.wire import Hint
@@ -52,8 +53,9 @@ from node.smesher.post_registry import PostRegistry
 from node.smesher.proposals import ProposalBuilder
 from node.store.blobs import find_blob, has_blob
 from node.store.layers import find_restore_layer
+from node.sync.downloads import Downloads
 from node.sync.patrol import LayerPatrol
-from node.sync.service import SyncService
+from node.sync.service import SyncParameters, SyncService
 from node.sync.state import SyncMachine
 from node.types.ids import GenesisID, Hash32, ProposalID
 from node.vm.apply import VmParameters
@@ -109,13 +111,19 @@ class Components:
     # Peers
 
     @cached_property
+    def peers(self) -> PeerChoice:
+        """Chooses whom to ask."""
+        return PeerChoice(network=self.environment.network, entropy=self.environment.entropy)
+
+    @cached_property
     def fetcher(self) -> Fetcher:
         """Fetches objects by hash."""
         return Fetcher(
-            network=self.environment.network,
+            network=self.peers,
             planner=FetchPlanner(entropy=self.environment.entropy),
             has=self._has,
             batch_timeout_s=self.config.fetch.batch_timeout / NS_PER_S,
+            atxs_at_once=self.config.fetch.get_atxs_concurrency,
         )
 
     def _has(self, hint: Hint, key: Hash32) -> bool:
@@ -177,20 +185,46 @@ class Components:
         )
 
     @cached_property
+    def downloads(self) -> Downloads:
+        """Brings in what the node missed."""
+        return Downloads(
+            db=self.db,
+            local=self.environment.local,
+            time=self.time,
+            clock=self.clock,
+            atxdata=self.atxdata,
+            peers=self.peers,
+            fetcher=self.fetcher,
+            certifier=self.certifier,
+            on_hare_output=self.tortoise.on_hare_output,
+            config=self.config.syncer,
+            min_peers=self.config.p2p.min_peers,
+            entropy=self.environment.entropy,
+        )
+
+    @cached_property
     def sync_service(self) -> SyncService:
-        """Keeps the node in step with the clock."""
-        frequency = self.config.syncer.tally_votes_frequency
+        """Keeps the node in step with the network."""
+        config = self.config.syncer
         return SyncService(
             machine=self.sync,
             mesh=self.mesh,
             patrol=self.patrol,
+            peers=self.peers,
             fetcher=self.fetcher,
+            downloads=self.downloads,
             time=self.time,
             clock=self.clock,
             bus=self.bus,
-            interval_ns=self.config.syncer.interval,
-            zdist=self.config.tortoise.zdist,
-            tally_layers=max(1, int(self.time.layers_per_epoch * frequency)),
+            parameters=SyncParameters(
+                interval_ns=config.interval,
+                epoch_end_fraction=config.epoch_end_fraction,
+                hdist=self.config.tortoise.hdist,
+                zdist=self.config.tortoise.zdist,
+                tally_layers=max(1, int(self.time.layers_per_epoch * config.tally_votes_frequency)),
+                standalone=self.config.main.standalone,
+                disable_mesh_agreement=config.disable_mesh_agreement,
+            ),
             on_synced=self.active_sets.clear,
         )
 

@@ -66,6 +66,12 @@ class EquivocationError(RejectError):
         self.proof = proof
 
 
+class WrongObjectError(RejectError):
+    """A peer sent another object than it was asked for: its own fault, not the object's."""
+
+    default_code = "smesh.reject.wrong_object"
+
+
 class InvalidPostError(RejectError):
     """A label that a PoST names does not satisfy the proof.
 

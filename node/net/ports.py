@@ -27,11 +27,8 @@ class Gossip(Protocol):
         """
 
 
-class Requests(Protocol):
+class Questions(Protocol):
     """Questions to one peer."""
-
-    def serve(self, protocol: str, handler: RequestHandler) -> None:
-        """Answer requests of ``protocol`` with ``handler``."""
 
     async def request(self, peer: PeerID, protocol: str, data: bytes) -> bytes:
         """Return the peer's answer.
@@ -39,6 +36,13 @@ class Requests(Protocol):
         Raises:
             UnavailableError: no such peer, no answer, or an answer that tells an error.
         """
+
+
+class Requests(Questions, Protocol):
+    """Questions to one peer, and answers to theirs."""
+
+    def serve(self, protocol: str, handler: RequestHandler) -> None:
+        """Answer requests of ``protocol`` with ``handler``."""
 
 
 class Peers(Protocol):
@@ -53,6 +57,10 @@ class Peers(Protocol):
 
     def drop(self, peer: PeerID, reason: str) -> None:
         """Disconnect a peer that sent something provably invalid."""
+
+
+class AskedPeers(Questions, Peers, Protocol):
+    """Who is there, and can be asked."""
 
 
 class Network(Gossip, Requests, Peers, Protocol):

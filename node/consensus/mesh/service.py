@@ -179,11 +179,19 @@ class Mesh:
         if missing:
             self._want(missing, layer)
 
-    def process_layer(self, layer: LayerID) -> tuple[BlockID, ...]:
-        """Count the votes up to a layer and let the state follow; return missing blocks."""
+    def process_layer(self, layer: LayerID, *, first: LayerID | None = None) -> tuple[BlockID, ...]:
+        """Count the votes up to a layer and let the state follow; return missing blocks.
+
+        Args:
+            layer: the layer.
+            first: lowest of the layers that are processed by this; by default only this one is.
+        """
         self.tortoise.tally_votes(layer)
-        moved = self._processed.add(layer)
-        if moved is not None:
+        before = self._processed.processed
+        for number in range(layer if first is None else first, layer + 1):
+            self._processed.add(LayerID(number))
+        moved = self._processed.processed
+        if moved != before:
             with self.db.batch(sync=False) as batch:
                 put_processed(batch, moved)
         plan = self._plan()

@@ -17,21 +17,28 @@ from node.base.errors import (
     RejectError,
     SpacemeshError,
     UnavailableError,
+    WrongObjectError,
 )
 from node.net.fetch.planner import FetchPlanner, PlannedBatch
-from node.net.fetch.wire import Hint, ResponseBatch
-from node.net.ports import Network, PeerID
+from node.net.fetch.wire import ACTIVE_SETS, HASHES, Hint, ResponseBatch
+from node.net.ports import AskedPeers, PeerID
 from node.types.ids import Hash32
 
 log = structlog.get_logger("fetcher")
 
-HASH_PROTOCOL: Final = "hs/1"
-ACTIVE_SET_PROTOCOL: Final = "as/1"
-ASKED_PEERS: Final = 5
-"""Peers among which hashes are distributed."""
+KNOWN_PEERS: Final = 100
+"""Peers whose knowledge of hashes is made use of."""
+ATXS_AT_ONCE: Final = 100
+"""ATXs under way at the same time, by default."""
 
 Validator: TypeAlias = Callable[[Hash32, PeerID, bytes], Awaitable[None]]
 """Judges and stores an object that a peer sent for a hash."""
+
+
+class GivenUpError(UnavailableError):
+    """Many answers came, and none with the object."""
+
+    default_code = "smesh.unavailable.given_up"
 
 
 class FetchError(SpacemeshError):
@@ -58,6 +65,10 @@ class FetchError(SpacemeshError):
         )
 
 
+def _padded(identifier: bytes) -> Hash32:
+    return Hash32(identifier.ljust(Hash32.SIZE, b"\0"))
+
+
 def _objects(data: bytes, batch_id: Hash32) -> dict[Hash32, bytes]:
     response = scale.decode(ResponseBatch, data)
     if response.id != batch_id:
@@ -69,7 +80,7 @@ def _objects(data: bytes, batch_id: Hash32) -> dict[Hash32, bytes]:
 class Fetcher:
     """The client of the hash protocol."""
 
-    network: Network
+    network: AskedPeers
     planner: FetchPlanner
     has: Callable[[Hint, Hash32], bool]
     """Whether an object is in the store."""
@@ -77,10 +88,18 @@ class Fetcher:
     batch_timeout_s: float = 0.05
     """How long hashes are gathered before they are asked for."""
 
+    atxs_at_once: int = ATXS_AT_ONCE
+    """Places for those who limit themselves."""
+
+    _places: asyncio.Semaphore = field(init=False)
     _validators: dict[Hint, Validator] = field(default_factory=dict)
     _chosen: dict[Hash32, Validator] = field(default_factory=dict)
     _waiting: dict[Hash32, asyncio.Future[None]] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Make the places."""
+        self._places = asyncio.Semaphore(self.atxs_at_once)
 
     def register(self, hint: Hint, validator: Validator) -> None:
         """Let ``validator`` judge objects of a kind."""
@@ -89,10 +108,15 @@ class Fetcher:
     def register_holder(self, peer: PeerID, hashes: Iterable[bytes]) -> None:
         """Remember that a peer has these objects; our own id is never remembered."""
         if peer != self.network.local:
-            self.planner.register_holder(peer, hashes)
+            self.planner.register_holder(peer, map(_padded, hashes))
 
     async def fetch(
-        self, hint: Hint, hashes: Iterable[bytes], *, validator: Validator | None = None
+        self,
+        hint: Hint,
+        hashes: Iterable[bytes],
+        *,
+        validator: Validator | None = None,
+        limited: bool = False,
     ) -> None:
         """Return when all objects are in the store.
 
@@ -101,22 +125,25 @@ class Fetcher:
             hashes: their identifiers; 20-byte ones are padded here.
             validator: judges them instead of the one registered for the kind; of several
                 callers that wait for one object, the first one's is used.
+            limited: ask for no more than ``atxs_at_once`` at a time.  Never from a validator,
+                whose object holds one of these places itself.
 
         Raises:
             FetchError: at least one is not.
         """
         futures: dict[Hash32, asyncio.Future[None]] = {}
         for identifier in hashes:
-            key = Hash32(identifier.ljust(Hash32.SIZE, b"\0"))
+            key = _padded(identifier)
             if self.has(hint, key) or key in futures:
                 continue
-            if key not in self._waiting:
-                self._waiting[key] = asyncio.get_running_loop().create_future()
-                if validator is not None:
-                    self._chosen[key] = validator
-                self.planner.want(hint, key)
-                self._wake.set()
-            futures[key] = self._waiting[key]
+            if limited and key not in self._waiting:
+                await self._places.acquire()
+                if self.has(hint, key) or key in self._waiting:
+                    self._places.release()
+                else:
+                    self._want(hint, key, validator).add_done_callback(self._free_place)
+            if key in self._waiting or not self.has(hint, key):
+                futures[key] = self._want(hint, key, validator)
         failures: dict[Hash32, SpacemeshError] = {}
         for key, future in futures.items():
             try:
@@ -126,6 +153,19 @@ class Fetcher:
         if failures:
             raise FetchError(failures)
 
+    def _want(self, hint: Hint, key: Hash32, validator: Validator | None) -> asyncio.Future[None]:
+        """Return what all who want an object wait for."""
+        if key not in self._waiting:
+            self._waiting[key] = asyncio.get_running_loop().create_future()
+            if validator is not None:
+                self._chosen[key] = validator
+            self.planner.want(hint, key)
+            self._wake.set()
+        return self._waiting[key]
+
+    def _free_place(self, _: asyncio.Future[None]) -> None:
+        self._places.release()
+
     async def run(self) -> None:
         """Send batches until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -133,7 +173,7 @@ class Fetcher:
                 await self._wake.wait()
                 await asyncio.sleep(self.batch_timeout_s)
                 self._wake.clear()
-                batches = self.planner.plan(self.network.best(ASKED_PEERS))
+                batches = self.planner.plan(self.network.best(KNOWN_PEERS))
                 for batch in batches:
                     tasks.create_task(self._ask(batch))
                 if not batches:
@@ -147,26 +187,26 @@ class Fetcher:
     async def _ask(self, batch: PlannedBatch) -> None:
         peer, message = PeerID(batch.peer), batch.message()
         alone = batch.wanted[0].hint is Hint.ACTIVE_SET
-        protocol = ACTIVE_SET_PROTOCOL if alone else HASH_PROTOCOL
+        protocol = ACTIVE_SETS if alone else HASHES
         try:
             data = await self.network.request(peer, protocol, scale.encode(message))
             found = _objects(data, message.id)
         except (UnavailableError, DecodeError) as error:
+            if isinstance(error, DecodeError):
+                self.network.drop(peer, str(error))
             for wanted in batch.wanted:
                 self.planner.on_failed(wanted.hash)
                 self._settle(wanted.hash, error)
             return
         for wanted in batch.wanted:
             if wanted.hash in found:
-                self.planner.on_answered(wanted.hash)
-            elif self.has(wanted.hint, wanted.hash):
+                continue
+            if self.has(wanted.hint, wanted.hash):
                 self.planner.on_answered(wanted.hash)
                 self._settle(wanted.hash, None)
-            elif self.planner.on_missing(wanted.hash):
-                self._wake.set()
             else:
-                given_up = UnavailableError("fetch failed after max retries for request")
-                self._settle(wanted.hash, given_up)
+                given_up = GivenUpError("fetch failed after max retries for request")
+                self._try_again(wanted.hash, given_up)
         async with asyncio.TaskGroup() as tasks:
             for wanted in batch.wanted:
                 if wanted.hash in found:
@@ -178,13 +218,24 @@ class Fetcher:
         try:
             validator = self._chosen.get(key) or self._validators[hint]
             await validator(key, peer, found[key])
-        except (DecodeError, RejectError) as error:
+        except (DecodeError, WrongObjectError) as error:
+            # It says nothing of the object itself: others may have the right one.
             self.network.drop(peer, str(error))
-            self._settle(key, error)
+            self._try_again(key, error)
         except SpacemeshError as error:
+            if isinstance(error, RejectError):
+                self.network.drop(peer, str(error))
+            self.planner.on_answered(key)
             self._settle(key, error)
         else:
+            self.planner.on_answered(key)
             self._settle(key, None)
+
+    def _try_again(self, key: Hash32, error: SpacemeshError) -> None:
+        if self.planner.on_missing(key):
+            self._wake.set()
+        else:
+            self._settle(key, error)
 
     def _settle(self, key: Hash32, error: SpacemeshError | None) -> None:
         self._chosen.pop(key, None)

@@ -85,7 +85,9 @@ class FetchPlanner:
         for wanted in self._unsent.values():
             holders = self._holders.get(wanted.hash) or ()
             known = [peer for peer in peers if peer in holders]
-            peer = known[wanted.retries % len(known)] if known else self._pick(candidates)
+            # Holders that do not have it after all must not keep others from being asked.
+            turn = wanted.retries
+            peer = known[turn] if turn < len(known) else self._pick(candidates)
             chosen.setdefault(peer, []).append(wanted)
         self._sent.update(self._unsent)
         self._unsent.clear()

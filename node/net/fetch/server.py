@@ -8,8 +8,14 @@ from dataclasses import dataclass
 
 from node.base import scale
 from node.base.errors import UsageError
-from node.net.fetch.client import ACTIVE_SET_PROTOCOL, HASH_PROTOCOL
-from node.net.fetch.wire import Hint, RequestBatch, ResponseBatch, ResponseMessage
+from node.net.fetch.wire import (
+    ACTIVE_SETS,
+    HASHES,
+    Hint,
+    RequestBatch,
+    ResponseBatch,
+    ResponseMessage,
+)
 from node.net.ports import PeerID, Requests
 from node.types.ids import Hash32
 
@@ -23,8 +29,8 @@ class FetchServer:
 
     def register(self, network: Requests) -> None:
         """Answer the hash protocols of ``network``."""
-        network.serve(HASH_PROTOCOL, self.on_hashes)
-        network.serve(ACTIVE_SET_PROTOCOL, self.on_active_set)
+        network.serve(HASHES, self.on_hashes)
+        network.serve(ACTIVE_SETS, self.on_active_set)
 
     async def on_hashes(self, peer: PeerID, data: bytes) -> bytes:
         """Answer a batch; what is missing or empty is left out.

@@ -9,7 +9,22 @@ from typing import Annotated, Final
 
 from node.base.scale import U32, Limit
 from node.types.ids import AtxID, BallotID, BlockID, Hash32, SmesherID
-from node.types.layer import LayerID
+from node.types.layer import EpochID, LayerID
+
+HASHES: Final = "hs/1"
+"""Objects by hash."""
+ACTIVE_SETS: Final = "as/1"
+"""One active set by hash."""
+EPOCH_ATXS: Final = "ax/1"
+"""Identifiers of the ATXs published in an epoch."""
+LAYER_DATA: Final = "ld/1"
+"""Identifiers of the ballots of a layer."""
+MESH_HASHES: Final = "mh/1"
+"""Mesh hashes of some layers."""
+MALICIOUS_IDS: Final = "ml/1"
+"""Malicious identities."""
+OPINIONS: Final = "lp/2"
+"""An opinion of a layer, or a certificate in it."""
 
 MAX_RESPONSE_BYTES: Final = 272_629_760
 """Most bytes of one response."""
@@ -17,6 +32,8 @@ MAX_BATCH: Final = 100
 """Most requests in a batch."""
 MAX_IDS: Final = 8_000_000
 """Most identifiers in a list of ATXs or of malicious identities."""
+MAX_LAYER_BALLOTS: Final = 2350
+"""Most ballots of a layer."""
 
 
 class Hint(StrEnum):
@@ -69,6 +86,21 @@ class ResponseBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRequest:
+    """Asks for the ATXs of an epoch."""
+
+    epoch: EpochID
+    """In which they were published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRequest:
+    """Asks for the ballots of a layer."""
+
+    layer: LayerID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeshHashRequest:
     """Asks for mesh hashes of some layers."""
 
@@ -102,7 +134,7 @@ class EpochAtxs:
 class LayerBallots:
     """All ballots of a layer."""
 
-    ballots: Annotated[tuple[BallotID, ...], Limit(2350)]
+    ballots: Annotated[tuple[BallotID, ...], Limit(MAX_LAYER_BALLOTS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,156 +1,186 @@
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+"""The two loops of catching up."""
 
-from node.base.errors import PreconditionError
-from node.events import Bus, SyncChanged
-from node.layer_ticker import LoopClock
-from node.net.fetch.client import Fetcher
-from node.net.fetch.planner import FetchPlanner
-from node.net.fetch.wire import Hint
-from node.net.memory import MemoryNetwork
-from node.net.ports import PeerID
-from node.sim.virtual_time import simulate
-from node.sync.patrol import LayerPatrol
-from node.sync.service import SyncService
-from node.sync.state import SyncMachine
-from node.types.ids import BlockID, Hash32
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.base.errors import IgnoreError
+from node.net.fetch.wire import EPOCH_ATXS, LAYER_DATA, MALICIOUS_IDS, MESH_HASHES, LayerOpinion
+from node.store.atxs import has_atx
+from node.store.ballots import count_ballots
+from node.store.blocks import has_block
+from node.store.identities import is_malicious
 from node.types.layer import LayerID
-from node.types.layer_time import LayerTime
+from tests.support import store_records as records
+from tests.support.sync import NO_HASH, PlainMesh, SyncWorld, key_of, mesh_hash
 
-NS = 10**9
-TIME = LayerTime(genesis_ns=0, layer_duration_ns=10 * NS, layers_per_epoch=4)
-EFFECTIVE_GENESIS = LayerID(7)
-
-
-@dataclass
-class PlainMesh:
-    """Processes layers, but for blocks that are missing and failures that are asked for."""
-
-    processed: LayerID = EFFECTIVE_GENESIS
-    applied: LayerID = EFFECTIVE_GENESIS
-    asked: list[int] = field(default_factory=list)
-    missing: dict[int, tuple[BlockID, ...]] = field(default_factory=dict)
-    failing: set[int] = field(default_factory=set)
-
-    def process_layer(self, layer: LayerID) -> tuple[BlockID, ...]:
-        self.asked.append(layer)
-        if layer in self.failing:
-            self.failing.remove(layer)
-            raise PreconditionError("not yet")
-        missing = self.missing.pop(layer, ())
-        if not missing:
-            self.processed = max(self.processed, layer)
-        return missing
+ALONE: dict[str, Any] = {"standalone": True}
 
 
-class World:
-    def __init__(self, mesh: PlainMesh, start_layer: int) -> None:
-        self.mesh = mesh
-        self.clock = LoopClock(start_layer * TIME.layer_duration_ns)
-        self.bus = Bus()
-        self.patrol = LayerPatrol()
-        self.cleared = 0
-        self.got: list[Hash32] = []
-        network = MemoryNetwork()
-        self.ends = (network.join("self"), network.join("other"))
-        self.network = network
-        self.fetcher = Fetcher(
-            network=self.ends[0],
-            planner=FetchPlanner(entropy=bytes),
-            has=lambda _hint, _key: False,
-            batch_timeout_s=0.1,
-        )
-        self.fetcher.register(Hint.BLOCK, self._take)
-        self.machine = SyncMachine(time=TIME, out_of_sync_layers=3, gossip_duration_ns=30 * NS)
-        self.service = SyncService(
-            machine=self.machine,
-            mesh=mesh,
-            patrol=self.patrol,
-            fetcher=self.fetcher,
-            time=TIME,
-            clock=self.clock,
-            bus=self.bus,
-            interval_ns=5 * NS,
-            zdist=2,
-            tally_layers=2,
-            on_synced=self._clear,
-        )
-
-    async def _take(self, expected: Hash32, _peer: PeerID, _data: bytes) -> None:
-        self.got.append(expected)
-
-    def _clear(self) -> None:
-        self.cleared += 1
-
-    def run(self, seconds: float, then: Callable[[], None] | None = None) -> list[SyncChanged]:
-        """Run for a time; return what was announced."""
-
-        async def main() -> list[SyncChanged]:
-            with self.bus.subscribe(SyncChanged) as changes:
-                async with asyncio.TaskGroup() as tasks:
-                    running = [
-                        tasks.create_task(self.service.run()),
-                        tasks.create_task(self.fetcher.run()),
-                    ]
-                    await asyncio.sleep(seconds)
-                    if then is not None:
-                        then()
-                    for task in running:
-                        task.cancel()
-                seen = []
-                while (event := changes.take()) is not None:
-                    seen.append(event)
-                return seen
-
-        return simulate(main())
-
-
-def test_a_node_is_synced_at_once_in_genesis() -> None:
-    world = World(PlainMesh(), 0)
-    (change,) = world.run(1)
+def test_a_node_is_synced_at_once_in_genesis(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=0, peers=0)
+    (change,) = world.serve(1)
     assert change.is_synced
     assert change.listens_to_gossip
     assert world.cleared == 1
     assert world.mesh.asked == []
 
 
-def test_a_node_that_starts_late_listens_before_it_is_synced() -> None:
-    world = World(PlainMesh(), 12)
-    assert world.run(1) == []
+def test_a_node_alone_that_starts_late_listens_before_it_is_synced(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, peers=0, parameters=ALONE)
+    assert world.serve(1) == []
     assert world.machine.listens_to_gossip
-    assert world.mesh.asked == [8, 10, 11]
-    again = World(PlainMesh(), 12)
-    (change,) = again.run(120)
+    assert world.mesh.asked[:3] == [8, 10, 11]
+
+
+def test_a_node_alone_is_synced_after_a_while(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, peers=0, parameters=ALONE)
+    (change,) = world.serve(120)
     assert change.is_synced
-    assert again.mesh.processed >= LayerID(20)
+    assert world.mesh.processed >= LayerID(20)
 
 
-def test_layers_in_hares_care_are_left_alone() -> None:
-    world = World(PlainMesh(), 10)
+def test_layers_in_hares_care_are_left_alone(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=10, parameters=ALONE)
     world.patrol.start(LayerID(9))
-    world.run(1)
-    assert world.mesh.asked == [8]
+    world.serve(1)
+    assert set(world.mesh.asked) == {8}
 
 
-def test_hare_is_not_waited_for_longer_than_zdist() -> None:
-    world = World(PlainMesh(), 11)
+def test_hare_is_not_waited_for_longer_than_zdist(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=11, parameters=ALONE)
     world.patrol.start(LayerID(9))
-    world.run(1)
-    assert world.mesh.asked == [8, 10]
+    world.serve(1)
+    assert set(world.mesh.asked) == {8, 10}
 
 
-def test_a_layer_that_fails_is_tried_again() -> None:
-    world = World(PlainMesh(failing={8}), 9)
-    world.run(1)
-    assert world.mesh.asked == [8]
-    again = World(PlainMesh(failing={8}), 9)
-    again.run(6)
-    assert again.mesh.asked == [8, 8]
+def test_a_layer_that_fails_is_tried_again(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=9, mesh=PlainMesh(failing={8}), parameters=ALONE)
+    world.serve(6)
+    assert world.mesh.asked[:2] == [8, 8]
+    assert world.mesh.processed == 8
 
 
-def test_missing_blocks_are_fetched() -> None:
-    block = BlockID(b"\x07" * 20)
-    world = World(PlainMesh(missing={8: (block,)}), 9)
-    world.run(4)
-    assert world.mesh.asked[0] == 8
+def test_missing_blocks_are_fetched_and_the_layer_processed_again(tmp_path: Path) -> None:
+    block = records.block(8)
+    mesh = PlainMesh(missing={8: (block.id,)})
+    world = SyncWorld(tmp_path, start_layer=9, mesh=mesh, parameters=ALONE)
+    world.give_block(8)
+    world.serve(4, then=lambda: check(has_block(world.db, block.id)))
+    assert world.mesh.asked[:2] == [8, 8]
+
+
+def check(holds: bool) -> None:
+    assert holds
+
+
+def test_without_peers_nothing_is_synced(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, peers=0)
+    assert world.serve(60) == []
+    assert not world.machine.listens_to_gossip
+    assert not world.machine.atxs_synced
+    assert world.mesh.asked == []
+
+
+def test_atxs_then_proofs_then_layers_come_from_peers(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path)
+    world.give_atxs(1, 11, 12)
+    world.give_atxs(2, 21)
+    world.give_proofs(5)
+    for layer in range(8, 30):
+        world.give_ballots(layer)
+
+    def then() -> None:
+        for number in (11, 12, 21):
+            assert has_atx(world.db, records.atx_id(number))
+        assert is_malicious(world.db, records.smesher(5))
+        assert count_ballots(world.db, LayerID(11)) == 2
+
+    (change,) = world.serve(80, then)
+    assert change.is_synced
+    assert world.machine.atxs_synced
+    first = [protocol for protocol, _ in world.others[0].asked]
+    order = [first.index(one) for one in (EPOCH_ATXS, MALICIOUS_IDS, LAYER_DATA)]
+    assert order == sorted(order)
+
+
+def test_ballots_that_are_refused_do_not_stop_it_but_missing_ones_do(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path)
+    refused, _ = world.give_ballots(8)
+    world.refused[key_of(refused)] = IgnoreError("not for us")
+    world.give_ballots(10)
+    for peer in world.others:
+        peer.objects.pop(key_of(peer.ballots[10][0]))
+    world.serve(5)
+    assert world.service._last_synced == 9
+    assert not world.machine.listens_to_gossip
+
+
+def test_a_node_that_loses_its_peers_falls_behind(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=7)
+    for peer in world.others:
+        peer.silent.add(LAYER_DATA)
+    changes = world.serve(60)
+    assert [change.is_synced for change in changes] == [True, False]
+
+
+def test_the_epoch_that_is_published_is_downloaded_in_the_background(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=12)
+    world.give_atxs(2, 21)
+    world.give_atxs(3, 31)
+
+    def then() -> None:
+        assert has_atx(world.db, records.atx_id(31))
+
+    world.serve(60, then)
+    asked = [request.epoch for protocol, request in world.others[0].asked if protocol == EPOCH_ATXS]
+    assert 3 in asked
+
+
+def test_a_background_download_without_peers_is_tried_again(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=12, peers=1)
+    peer = world.others[0]
+    world.serve(3)
+    assert peer.count(EPOCH_ATXS) >= 2
+    again = SyncWorld(tmp_path, start_layer=12, peers=1)
+    again.choice.drop(again.others[0].name, "gone")
+    again.serve(10)
+    assert again.others[0].asked == []
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_certificates_of_recent_layers_are_taken_over(tmp_path: Path, refused: bool) -> None:
+    world = SyncWorld(tmp_path)
+    block = world.give_block(11)
+    if refused:
+        world.certifier.refused.add(block.id)
+    for peer in world.others:
+        peer.certificates[11, block.id] = records.certificate(11, block.id)
+        peer.opinions[11] = LayerOpinion(previous_mesh_hash=NO_HASH, certified=block.id)
+    world.serve(4)
+    assert world.outputs == ([] if refused else [(11, block.id)])
+
+
+def test_a_certified_block_that_cannot_be_had_does_not_stop_it(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path)
+    block = records.block(11)
+    for peer in world.others:
+        peer.certificates[11, block.id] = records.certificate(11, block.id)
+        peer.opinions[11] = LayerOpinion(previous_mesh_hash=NO_HASH, certified=block.id)
+    world.serve(30)
+    assert world.mesh.processed >= 11
+    assert world.outputs == []
+
+
+def test_a_synced_node_looks_for_forks(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=7)
+    world.set_hashes(7, 20)
+    for peer in world.others:
+        peer.hashes = {layer: mesh_hash(layer, branch=layer > 8) for layer in range(7, 21)}
+        peer.opinions = {
+            layer + 1: LayerOpinion(previous_mesh_hash=one, certified=None)
+            for layer, one in peer.hashes.items()
+        }
+    world.serve(60)
+    assert any(peer.count(MESH_HASHES) for peer in world.others)
