@@ -21,6 +21,7 @@ from node.base.errors import (
     InvalidPostError,
     PreconditionError,
     RejectError,
+    WrongObjectError,
 )
 from node.consensus.activation.flights import SingleFlight
 from node.consensus.activation.poet_handler import PoetHandler
@@ -167,7 +168,7 @@ class ActivationHandler:
         received_ns = self.clock.now_ns()
         atx = decode_atx(data, self.parameters.versions)
         if expected is not None and bytes(atx.id) != expected:
-            raise RejectError(f"peer {peer} sent atx {atx.id}, asked for {expected}")
+            raise WrongObjectError(f"peer {peer} sent atx {atx.id}, asked for {expected}")
         if not isinstance(atx, ActivationTxV1):
             raise IgnoreError(f"atx {atx.id} of version 2 cannot be judged by this node")
         return await self._flights.run(atx.id, lambda: self._process(atx, data, peer, received_ns))

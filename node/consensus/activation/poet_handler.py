@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from node.base import scale
-from node.base.errors import RejectError
+from node.base.errors import WrongObjectError
 from node.base.lru import LruMap
 from node.net.ports import PeerID
 from node.poet.verifying import check_proof_message
@@ -74,7 +74,9 @@ class PoetHandler:
         """
         message = scale.decode(PoetProofMessage, data)
         if bytes(message.proof.ref) != expected:
-            raise RejectError(f"peer {peer} sent poet proof {message.proof.ref}, not {expected}")
+            raise WrongObjectError(
+                f"peer {peer} sent poet proof {message.proof.ref}, not {expected}"
+            )
         await self.store(message)
 
     async def store(self, message: PoetProofMessage) -> PoetRef:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from node.base import scale
-from node.base.errors import IgnoreError, RejectError
+from node.base.errors import IgnoreError, RejectError, WrongObjectError
 from node.consensus.atxdata import AtxData
 from node.net.fetch.client import Fetcher
 from node.net.fetch.wire import Hint
@@ -26,7 +26,7 @@ def check_block(block: Block, expected: Hash32, time: LayerTime) -> None:
         RejectError: another block than was asked for, of genesis, or with wrong rewards.
     """
     if padded(block.id) != expected:
-        raise RejectError(f"block {block.id} was sent for {expected}")
+        raise WrongObjectError(f"block {block.id} was sent for {expected}")
     if block.layer <= time.effective_genesis:
         raise RejectError(f"block {block.id} in genesis layer {block.layer}")
     if not block.rewards:

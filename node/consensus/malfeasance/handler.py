@@ -6,7 +6,7 @@ Source: go-spacemesh, malfeasance/handler.go; tortoise digest section 12.3.
 from dataclasses import dataclass
 
 from node.base import scale
-from node.base.errors import RejectError
+from node.base.errors import RejectError, WrongObjectError
 from node.consensus.malfeasance.convictions import Convictions
 from node.consensus.malfeasance.ports import PostVerifier
 from node.consensus.malfeasance.rules import check_proof, culprit_of, make_post_accusation
@@ -66,7 +66,9 @@ class MalfeasanceHandler:
         smesher = await self._judge(proof)
         self.convictions.store(smesher, proof)
         if bytes(smesher) != expected:
-            raise RejectError(f"peer {peer} sent a proof against {smesher}, asked for {expected}")
+            raise WrongObjectError(
+                f"peer {peer} sent a proof against {smesher}, asked for {expected}"
+            )
 
     async def publish(self, proof: MalfeasanceProof) -> None:
         """Gossip a proof that is stored; see ``Convictions.publish``."""

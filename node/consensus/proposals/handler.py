@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from node.base import scale
-from node.base.errors import IgnoreError, NotFoundError, RejectError
+from node.base.errors import IgnoreError, NotFoundError, RejectError, WrongObjectError
 from node.config.model.consensus import TortoiseConfig
 from node.consensus.atxdata import AtxData
 from node.consensus.malfeasance.convictions import Convictions
@@ -135,7 +135,7 @@ class ProposalHandler:
         proposal = scale.decode(Proposal, data)
         self._check_received(proposal)
         if padded(proposal.id) != expected:
-            raise RejectError(f"proposal {proposal.id} was sent for {expected}")
+            raise WrongObjectError(f"proposal {proposal.id} was sent for {expected}")
         with suppress(KnownProposalError):
             await self._take(peer, proposal)
 
@@ -153,7 +153,7 @@ class ProposalHandler:
         if not self._is_signed(ballot):
             raise RejectError(f"ballot {ballot.id} of {ballot.smesher}: wrong signature")
         if padded(ballot.id) != expected:
-            raise RejectError(f"ballot {ballot.id} was sent for {expected}")
+            raise WrongObjectError(f"ballot {ballot.id} was sent for {expected}")
         check_atx_id(ballot, self.golden_atx)
         self.fetcher.register_holder(peer, held_by_sender(ballot))
         with suppress(BallotExistsError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from node.base import scale
-from node.base.errors import IgnoreError, RejectError
+from node.base.errors import IgnoreError, RejectError, WrongObjectError
 from node.consensus.atxdata import AtxEntry
 from node.consensus.eligibility import voting_vrf_input
 from node.consensus.malfeasance.wire import MalfeasanceProof, MultipleBallots, SignedBallot
@@ -322,7 +322,7 @@ def check_active_set(active_set: EpochActiveSet, expected: Hash32) -> None:
         raise RejectError(f"active set {expected} is not sorted")
     digest = active_set_hash(ids)
     if digest != expected:
-        raise RejectError(f"active set {digest} was sent for {expected}")
+        raise WrongObjectError(f"active set {digest} was sent for {expected}")
 
 
 def make_double_ballot_proof(old: Ballot, new: Ballot) -> MalfeasanceProof:

@@ -6,7 +6,7 @@ Source: go-spacemesh, txs/handler.go; vm digest section 10.1.
 from dataclasses import dataclass
 from typing import Final
 
-from node.base.errors import IgnoreError, RejectError
+from node.base.errors import IgnoreError, WrongObjectError
 from node.consensus.transactions.pool import TransactionPool
 from node.consensus.transactions.rules import check_transaction
 from node.events import AccountChanged, Bus, TransactionStored
@@ -104,5 +104,5 @@ class TransactionHandler:
 def _expected(expected: Hash32, data: bytes) -> RawTransaction:
     raw = RawTransaction.of(data)
     if Hash32(raw.id) != expected:
-        raise RejectError(f"transaction {raw.id} was sent for {expected}")
+        raise WrongObjectError(f"transaction {raw.id} was sent for {expected}")
     return raw
