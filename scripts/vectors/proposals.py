@@ -178,12 +178,12 @@ def check(folder: Path, *, name: str) -> Iterator[Case]:
     """Judge the proposals of one recording."""
     gossip = next(folder.glob(f"network/{name}gossip.jsonl*"))
     dump = read_dump(next(folder.glob(f"network/{name}state-node0.jsonl*")))
-    config = _read_config(read_json(next(folder.glob(f"network/{name}meta.json*"))))
+    config = read_config(read_json(next(folder.glob(f"network/{name}meta.json*"))))
     messages = [line for line in read_json_lines(gossip) if line["topic"] == TOPIC]
     proposals = [scale.decode(Proposal, bytes.fromhex(line["data"])) for line in messages]
     with tempfile.TemporaryDirectory() as target, LevelDB(Path(target)) as db:
-        _import_without_ballots(db, dump)
-        _restore_active_sets(db, proposals, config.main.layers_per_epoch)
+        import_without_ballots(db, dump)
+        restore_active_sets(db, proposals, config.main.layers_per_epoch)
         yield from asyncio.run(_judge_all(Judge(db, config), messages, proposals))
         yield from _compare_ballots(db, dump, proposals)
 
@@ -228,7 +228,8 @@ def _compare_ballots(db: LevelDB, dump: Dump, proposals: list[Proposal]) -> Iter
         yield compare(name, stored, heard[0])
 
 
-def _import_without_ballots(db: LevelDB, dump: Dump) -> None:
+def import_without_ballots(db: LevelDB, dump: Dump) -> None:
+    """Store everything of a dump but its ballots."""
     kept = Dump(dump.version, dump.schema, dump.tables | {"ballots": []})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.sql"
@@ -237,7 +238,7 @@ def _import_without_ballots(db: LevelDB, dump: Dump) -> None:
             import_state(db, file)
 
 
-def _restore_active_sets(db: LevelDB, proposals: list[Proposal], layers_per_epoch: int) -> None:
+def restore_active_sets(db: LevelDB, proposals: Iterable[Proposal], layers_per_epoch: int) -> None:
     """Store the active sets of past epochs, which the recorded node has pruned.
 
     A set is found as those of the epoch's few ATXs whose digest is the one named.
@@ -256,7 +257,8 @@ def _restore_active_sets(db: LevelDB, proposals: list[Proposal], layers_per_epoc
                 put_active_set(batch, data.active_set_hash, stored)
 
 
-def _read_config(meta: dict[str, Any]) -> NodeConfig:
+def read_config(meta: dict[str, Any]) -> NodeConfig:
+    """Return the configuration of the first of the recorded nodes."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.json"
         file.write_text(json.dumps(meta["configs"][0]), encoding="utf-8")
