@@ -43,7 +43,7 @@ class Context:
     random: Callable[[int], bytes] = os.urandom
     """Returns so many unpredictable bytes."""
 
-    node_program: tuple[str, ...] = (sys.executable, "-m", "node")
+    node_program: tuple[str, ...] = (sys.executable, "-P", "-m", "node")
     """What ``node start`` runs."""
 
     open_api: OpenApi = open_api

@@ -17,6 +17,7 @@ from node.api.backend import ApiBackend
 from node.app import Node
 from node.base.bech32 import decode_address
 from node.base.errors import ConfigError
+from node.base.hashing import hash32
 from node.config.durations import Instant
 from node.config.genesis import GENESIS_FILE, check_genesis, encode_genesis
 from node.config.model.root import NodeConfig
@@ -227,6 +228,7 @@ async def open_standalone(
         node = Node(environment)
         supervised = await _supervised(node, post, stack)
         preset_beacon(node)
+        bridge_beacons(node)
         yield Standalone(
             node=node,
             network=network,
@@ -318,7 +320,29 @@ def _coinbase(config: NodeConfig) -> Address:
 
 
 def preset_beacon(node: Node) -> None:
-    """Set the first beacon: no protocol could have run before it is needed."""
+    """Set the first beacon: no protocol could have run before it is needed.
+
+    The tortoise is told at every start, because it reads no beacon of an epoch without ATXs.
+    """
     epoch = EpochID(node.time.epoch_of(node.time.effective_genesis) + 1)
-    if node.beacon.find_beacon(epoch) is None:
+    known = node.beacon.find_beacon(epoch)
+    if known is None:
         node.beacon.set_beacon(epoch, Beacon(node.genesis_id[: Beacon.SIZE]))
+    else:
+        node.tortoise.on_beacon(epoch, known)
+
+
+def bridge_beacons(node: Node) -> None:
+    """Set the beacons of this epoch and the next one that a stop has kept from being computed.
+
+    The protocol runs at the start of an epoch only, and nobody else could tell its outcome;
+    without a beacon an epoch has no ballots, and a network of one does not come back.
+    """
+    time = node.time
+    first = EpochID(time.epoch_of(time.effective_genesis) + 1)
+    current = time.epoch_of(time.layer_at(node.clock.now_ns()))
+    for number in range(max(current, first + 1), current + 2):
+        epoch = EpochID(number)
+        if node.beacon.find_beacon(epoch) is None:
+            digest = hash32(node.genesis_id, number.to_bytes(4, "little"))
+            node.beacon.set_beacon(epoch, Beacon(digest[: Beacon.SIZE]))

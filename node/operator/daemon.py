@@ -54,7 +54,7 @@ class NodeSpec:
     arguments: tuple[str, ...]
     """Flags of the node."""
 
-    program: tuple[str, ...] = (sys.executable, "-m", "node")
+    program: tuple[str, ...] = (sys.executable, "-P", "-m", "node")
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
 
@@ -152,6 +152,7 @@ def start_node(
         supervisor = subprocess.Popen(  # noqa: S603 - our program
             [
                 sys.executable,
+                "-P",
                 "-m",
                 "node.operator.supervisor",
                 str(folder),

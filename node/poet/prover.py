@@ -74,7 +74,7 @@ class ProcessProver:
     """Does the work in a process that ends with it."""
 
     def __init__(
-        self, *, niceness: int = 10, command: Sequence[str] = (sys.executable, "-m", MODULE)
+        self, *, niceness: int = 10, command: Sequence[str] = (sys.executable, "-P", "-m", MODULE)
     ) -> None:
         """Take what is added to the process's priority number, and what starts a worker.
 

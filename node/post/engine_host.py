@@ -65,7 +65,7 @@ def providers() -> tuple[Provider, ...]:
 def find_providers() -> tuple[tuple[Provider, ...], str]:
     """Return the providers, and the problem with listing GPUs; empty if there was none."""
     processor = Provider(id=CPU_PROVIDER_ID, name=CPU_PROVIDER_NAME, device_class=DeviceClass.CPU)
-    command = [sys.executable, "-m", WORKER_MODULE, "providers"]
+    command = [sys.executable, "-P", "-m", WORKER_MODULE, "providers"]
     try:
         # The command is ours from the first word to the last.
         done = subprocess.run(  # noqa: S603
@@ -208,6 +208,7 @@ class EngineWorker:
             errors = stack.enter_context(tempfile.TemporaryFile())
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",
                 "-m",
                 WORKER_MODULE,
                 "serve",

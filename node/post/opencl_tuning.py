@@ -121,7 +121,7 @@ def run_trial_process(device: OpenclDevice, shape: KernelShape, scrypt_n: int) -
             "shape": shape.as_json(),
         }
     )
-    command = [sys.executable, "-m", "node.post.engine_worker", "trial", request]
+    command = [sys.executable, "-P", "-m", "node.post.engine_worker", "trial", request]
     try:
         # The command is ours from the first word to the last.
         done = subprocess.run(  # noqa: S603

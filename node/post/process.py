@@ -109,7 +109,7 @@ async def start_subprocess(verifiers: int) -> Child:
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "node.post.worker", "--verifiers", str(verifiers)),
+            *("-P", "-m", "node.post.worker", "--verifiers", str(verifiers)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

@@ -92,6 +92,26 @@ async def test_a_new_folder_gets_an_identity_and_a_first_beacon(tmp_path: Path) 
         assert second.smesher_id == first.smesher_id
 
 
+async def test_a_start_tells_the_tortoise_the_first_beacon_again(tmp_path: Path) -> None:
+    config = _config(tmp_path)
+    for _ in range(2):
+        async with _opened(config) as standalone:
+            node = standalone.node
+            expected = node.beacon.find_beacon(EpochID(2))
+            assert expected is not None
+            assert node.tortoise._state.epoch(EpochID(2)).beacon == expected
+
+
+async def test_a_stop_leaves_no_epoch_without_a_beacon(tmp_path: Path) -> None:
+    started_ns = SystemClock().now_ns() - 245 * NS
+    config = _config(tmp_path, **{"genesis__genesis-time": str(Instant(started_ns // NS * NS))})
+    async with _opened(config) as standalone:
+        found = [standalone.node.beacon.find_beacon(EpochID(epoch)) for epoch in (2, 4, 5)]
+        assert None not in found
+        assert len(set(found)) == 3
+        assert standalone.node.beacon.find_beacon(EpochID(6)) is None
+
+
 async def test_a_folder_belongs_to_one_network(tmp_path: Path) -> None:
     async with _opened(_config(tmp_path)):
         pass

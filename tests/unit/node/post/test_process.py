@@ -357,7 +357,7 @@ async def test_the_worker_is_this_python(monkeypatch: pytest.MonkeyPatch) -> Non
     child.kill()
     assert await child.wait() == 7
     assert calls == [
-        ("-m", "node.post.worker", "--verifiers", "3"),
+        ("-P", "-m", "node.post.worker", "--verifiers", "3"),
         b"task",
         "closed",
         "killed",
