@@ -24,7 +24,7 @@ def test_every_request_is_answered_as_it_was() -> None:
     ("recorded", "changed"),
     [
         ('"wire_response":"005c6465', '"wire_response":"005c6466'),
-        ('"wire_response":"","', '"wire_response":"040000","'),
+        ('"wire_response":""}', '"wire_response":"040000"}'),
         ('"wire_response":"040000"', '"wire_response":""'),
     ],
     ids=["another error", "a missing refusal", "a missing answer"],
