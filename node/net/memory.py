@@ -109,14 +109,25 @@ class MemoryEnd:
         return answer
 
     async def answer(self, peer: PeerID, protocol: str, data: bytes) -> bytes:
-        """Answer a request of another end."""
+        """Answer a request of another end; the work is ours, and ends when we do.
+
+        Raises:
+            UnavailableError: we do not take part any more, do not speak the protocol, or the
+                answer is an error.
+        """
         handler = self._protocols.get(protocol)
         if handler is None:
             raise UnavailableError(f"peer {self.local} does not speak {protocol}")
-        try:
-            return await handler(peer, data)
-        except SpacemeshError as error:
-            raise UnavailableError(f"peer {self.local} answered: {error}") from error
+        if self._tasks is None:
+            raise UnavailableError(f"peer {self.local} is not connected")
+        task = self._tasks.create_task(_outcome(handler, peer, data))
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise UnavailableError(f"peer {self.local} is gone")
+        answer = task.result()
+        if isinstance(answer, SpacemeshError):
+            raise UnavailableError(f"peer {self.local} answered: {answer}") from answer
+        return answer
 
     @property
     def is_running(self) -> bool:
@@ -178,3 +189,11 @@ class MemoryEnd:
             self._relay(topic, data, source=sender)
         elif verdict is Verdict.REJECT:
             self.drop(sender, f"invalid message of {topic}")
+
+
+async def _outcome(handler: RequestHandler, peer: PeerID, data: bytes) -> bytes | SpacemeshError:
+    """Return an answer or its error, which must not end the tasks beside it."""
+    try:
+        return await handler(peer, data)
+    except SpacemeshError as error:
+        return error

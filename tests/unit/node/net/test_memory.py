@@ -129,6 +129,45 @@ async def test_requests_are_answered_or_say_why_not() -> None:
             await a.request(B, "p", b"x")
 
 
+async def test_a_request_ends_with_the_node_that_answers_it() -> None:
+    async def answer_never(_peer: PeerID, _data: bytes) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    class StoppingLinks:
+        def delay_s(self, sender: PeerID, receiver: PeerID) -> float | None:
+            return 0.001
+
+    network = MemoryNetwork(links=StoppingLinks())
+    a, b = network.join("a"), network.join("b")
+    b.serve("p", answer_never)
+    async with asyncio.TaskGroup() as tasks:
+        a.start(tasks)
+
+        async def life(seconds: float) -> None:
+            async with asyncio.TaskGroup() as own:
+                b.start(own)
+                await asyncio.sleep(seconds)
+                own.create_task(_fail())
+
+        async def _fail() -> None:
+            raise RuntimeError("the node ends")
+
+        async def live(seconds: float) -> None:
+            with pytest.raises(ExceptionGroup):
+                await life(seconds)
+            b.stop()
+
+        tasks.create_task(live(0.02))
+        await asyncio.sleep(0)
+        with pytest.raises(UnavailableError, match="b is gone"):
+            await a.request(B, "p", b"x")
+        tasks.create_task(live(0.0))
+        await asyncio.sleep(0)
+        with pytest.raises(UnavailableError, match="not connected"):
+            await a.request(B, "p", b"x")
+
+
 async def test_stopped_ends_and_unknown_topics_lose_messages() -> None:
     network = MemoryNetwork()
     ends, recorders = listening(network, "ab")
