@@ -10,6 +10,7 @@ from scripts.vectors import requests
 
 DATA = Path(__file__).parent.parent / "data" / "vectors" / "requests"
 COMPARED = 149
+REFUSED = '"ax/1","request":"","t":-16.839,"what":"empty request","wire_request":"00",'
 
 
 def test_every_request_is_answered_as_it_was() -> None:
@@ -24,10 +25,9 @@ def test_every_request_is_answered_as_it_was() -> None:
     ("recorded", "changed"),
     [
         ('"wire_response":"005c6465', '"wire_response":"005c6466'),
-        ('"wire_response":""}', '"wire_response":"040000"}'),
-        ('"wire_response":"040000"', '"wire_response":""'),
+        (f'{REFUSED}"wire_response":""', f'{REFUSED}"wire_response":"040000"'),
     ],
-    ids=["another error", "a missing refusal", "a missing answer"],
+    ids=["another error", "a missing refusal"],
 )
 def test_a_changed_answer_is_noticed(tmp_path: Path, recorded: str, changed: str) -> None:
     shutil.copytree(DATA / "network", tmp_path / "network")
