@@ -7,7 +7,7 @@ told after ``until_ns``, so that late ATXs are not missed.
 Source: go-spacemesh, syncer/atxsync; sync digest section 4.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import islice
@@ -92,10 +92,6 @@ class EpochDownload:
             elif result is not Fetched.STORED:
                 self._given_up.add(atx)
         self._count()
-
-    def on_found(self, atxs: Collection[AtxID]) -> None:
-        """Some ATXs came otherwise."""
-        self.on_fetched(dict.fromkeys(atxs, Fetched.STORED))
 
     def take_changes(self) -> dict[AtxID, int | None]:
         """Return the wanted ATXs whose failures changed, None for one no longer wanted."""
