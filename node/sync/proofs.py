@@ -62,18 +62,16 @@ class ProofDownload:
         """A batch was asked for; those that failed come last from now on."""
         for smesher, result in results.items():
             failures = self._wanted.pop(smesher, 0)
-            match result:
-                case Fetched.FAILED if failures + 1 < self.requests_limit:
-                    self._wanted[smesher] = failures + 1
-                case Fetched.INVALID:
+            if result is not Fetched.FAILED:
+                if result is Fetched.INVALID:
                     self._invalid.add(smesher)
-                    self._settle(smesher)
-                case Fetched.STORED:
-                    self._settle(smesher)
-                case Fetched.FAILED:
-                    # Given up: whoever listed it has to list again.
-                    for peer in [p for p, ids in self._pending.items() if smesher in ids]:
-                        del self._pending[peer]
+                self._settle(smesher)
+            elif failures + 1 < self.requests_limit:
+                self._wanted[smesher] = failures + 1
+            else:
+                # Given up: whoever listed it has to list again.
+                for peer in [peer for peer, ids in self._pending.items() if smesher in ids]:
+                    del self._pending[peer]
         self._note_complete()
 
     def _settle(self, smesher: SmesherID) -> None:
