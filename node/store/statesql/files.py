@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 from node.base.errors import StoreError
@@ -14,11 +14,17 @@ from node.store.statesql.state_rows import STATE_VERSION
 R = TypeVar("R")
 
 
+FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises on a damaged file; the second where its message quotes damaged text."""
+
+
 class SqlFile:
     """An open file; a context manager that closes it."""
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self._connection = connection
+        # Text that is not UTF-8 is one bad column, not the end of its table.
+        connection.text_factory = _read_text
         self.name = name
 
     def rows(self, table: Table[R], where: str = "", *values: SqlValue) -> Iterator[R]:
@@ -34,7 +40,7 @@ class SqlFile:
         """
         try:
             yield from table.select(self._connection, where, *values)
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise _unreadable(self.name, error) from error
 
     def count(self, table: Table[R]) -> int:
@@ -46,7 +52,7 @@ class SqlFile:
         try:
             query = f"SELECT count(*) FROM {table.name}"  # noqa: S608 - declared, not given
             found: tuple[int] = self._connection.execute(query).fetchone()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise _unreadable(self.name, error) from error
         return found[0]
 
@@ -58,7 +64,7 @@ class SqlFile:
         """
         try:
             found: tuple[int] = self._connection.execute("PRAGMA user_version").fetchone()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise _unreadable(self.name, error) from error
         return found[0]
 
@@ -71,7 +77,7 @@ class SqlFile:
         try:
             query = "SELECT name FROM pragma_table_info(?)"
             return tuple(name for (name,) in self._connection.execute(query, (table,)))
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise _unreadable(self.name, error) from error
 
     def faults(self, most: int) -> tuple[str, ...]:
@@ -85,7 +91,7 @@ class SqlFile:
         """
         try:
             found = self._connection.execute(f"PRAGMA integrity_check({most:d})").fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise _unreadable(self.name, error) from error
         return tuple(text for (text,) in found if text != "ok")
 
@@ -131,7 +137,7 @@ def open_sql_file(path: Path, version: int) -> SqlFile:
     mode = "mode=ro" if log.exists() else "mode=ro&immutable=1"
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise _unreadable(str(path), error) from error
     file = SqlFile(connection, str(path))
     try:
@@ -176,7 +182,11 @@ def _check_version(file: SqlFile, version: int) -> None:
     )
 
 
-def _unreadable(name: str, error: sqlite3.Error) -> StoreError:
+def _read_text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _unreadable(name: str, error: Exception) -> StoreError:
     return StoreError(
         f"{name} cannot be read: {error}",
         code="smesh.store.sqlite",

@@ -166,6 +166,24 @@ def test_an_empty_log_is_no_hindrance(chain: Recorded) -> None:
     assert log.stat().st_size == 0
 
 
+def test_a_damaged_schema_is_told_though_its_text_is_not_utf_8(chain: Recorded) -> None:
+    data = chain.path.read_bytes()
+    chain.path.write_bytes(
+        data.replace(
+            b"CREATE INDEX atxs_by_coinbase", b"CREATE \xff\xff\xff\xff\xff atxs_by_coinbase"
+        )
+    )
+    with pytest.raises(StoreError, match="cannot be read") as caught:
+        chain.audit()
+    assert caught.value.code == "smesh.store.sqlite"
+
+
+def test_text_that_is_not_utf_8_is_one_bad_column(chain: Recorded) -> None:
+    chain.run("UPDATE ballots SET pubkey = CAST(x'ff' AS TEXT) WHERE layer = 21")
+    found = chain.differences()
+    assert found[0] == (ObjectKind.BALLOT, "form of the row")
+
+
 def test_a_changed_page_is_found(chain: Recorded) -> None:
     data = bytearray(chain.path.read_bytes())
     root = chain.value("SELECT rootpage FROM sqlite_master WHERE name = 'rewards_by_layer'")
