@@ -1,6 +1,6 @@
 """A PoET server as a process of its own: FOLDER GENESIS_NS; tells what happens, line by line.
 
-Epochs of 8 s, the first round from the first second to the sixth; one member registers.
+Epochs of 14 s, the first round from the first second to the twelfth; one member registers.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ async def follow(server: PoetServer) -> None:
 
 async def main(folder: Path, genesis_ns: int) -> None:
     schedule = RoundSchedule(
-        genesis_ns=genesis_ns, epoch_ns=8 * S, phase_shift_ns=S, cycle_gap_ns=3 * S
+        genesis_ns=genesis_ns, epoch_ns=14 * S, phase_shift_ns=S, cycle_gap_ns=3 * S
     )
     key = private_key_of(b"s" * 32)
     with RoundStore(folder / "db") as store:
