@@ -1,8 +1,10 @@
 """``smcli sim``: networks of simulated nodes, in virtual time and from a seed."""
 
 from cli.command import command, make_group
+from cli.commands.sim_hare import hare
 from cli.commands.sim_mesh import mesh
 
 app = make_group("Simulate networks of nodes in one process; a seed determines everything.")
 
+command(app)(hare)
 command(app)(mesh)

@@ -110,6 +110,23 @@ class RoundStats:
     """Messages of smeshers known to be malicious."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionState:
+    """Where a session stands; for people who watch it."""
+
+    position: IterRound
+    """The round that is due."""
+
+    locked: Hash32 | None
+    """The only set that may be committed to; None for any."""
+
+    is_hard: bool
+    """It is, whatever the leaders say."""
+
+    result: Hash32 | None
+    """What is agreed on."""
+
+
 class HareMachine:
     """The state of one session.
 
@@ -158,6 +175,15 @@ class HareMachine:
         outputs = [*self._execute(now), *self._throw_coin(now)]
         self.position = following(now)
         return tuple(outputs)
+
+    def state(self) -> SessionState:
+        """Return where the session stands."""
+        return SessionState(
+            position=self.position,
+            locked=self._locked,
+            is_hard=self._is_hard,
+            result=self._result,
+        )
 
     def stats(self) -> tuple[RoundStats, ...]:
         """Return how much was heard, by round."""

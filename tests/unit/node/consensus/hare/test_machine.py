@@ -10,6 +10,7 @@ from node.consensus.hare.machine import (
     MessageDue,
     Output,
     RoundStats,
+    SessionState,
     Taken,
     Terminated,
     following,
@@ -252,6 +253,16 @@ def test_commits_heard_in_time_lock_hard() -> None:
     assert second_commit(locked(at(0, Round.NOTIFY))) == [
         MessageDue(iter_round=at(1, Round.COMMIT), reference=REFERENCE)
     ]
+
+
+def test_the_state_tells_what_is_due_locked_and_agreed_on() -> None:
+    tested = locked(at(0, Round.NOTIFY))
+    before = tested.state()
+    assert (before.locked, before.is_hard, before.result) == (None, False, None)
+    run_to(tested, at(1, Round.SOFTLOCK))
+    assert tested.state() == SessionState(
+        position=at(1, Round.SOFTLOCK), locked=REFERENCE, is_hard=True, result=None
+    )
 
 
 def test_commits_heard_later_lock_softly() -> None:
