@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from node.base import scale
-from node.base.errors import DecodeError, IgnoreError, RejectError, UnavailableError
+from node.base.errors import (
+    DecodeError,
+    IgnoreError,
+    RejectError,
+    UnavailableError,
+    WrongObjectError,
+)
 from node.base.hashing import hash32
 from node.net.fetch.client import Fetcher, FetchError
 from node.net.fetch.planner import FetchPlanner
@@ -207,3 +213,77 @@ async def test_a_peer_that_cannot_be_asked_fails_its_batch() -> None:
     async with world.running():
         with pytest.raises(FetchError, match="busy"):
             await world.fetcher.fetch(Hint.ATX, [key(1)])
+
+
+async def test_who_limits_itself_holds_no_more_places_than_there_are() -> None:
+    world = World()
+    world.fetcher.atxs_at_once = 2
+    world.fetcher.__post_init__()
+    waiting: list[int] = []
+
+    async def validate(wanted: Hash32, peer: PeerID, data: bytes) -> None:
+        waiting.append(world.fetcher.planner.unsent)
+        await world.validate(wanted, peer, data)
+
+    for number in range(9):
+        world.stores["b"][key(number)] = world.stores["c"][key(number)] = b"x"
+    async with world.running():
+        keys = [key(number) for number in range(9)]
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(world.fetcher.fetch(Hint.ATX, keys, validator=validate, limited=True))
+            tasks.create_task(world.fetcher.fetch(Hint.ATX, keys[:5], limited=True))
+    assert len(world.stores["a"]) == 9
+    assert max(waiting) <= 2
+
+
+async def test_what_comes_while_a_place_is_waited_for_is_not_asked_for() -> None:
+    world = World()
+    world.fetcher.atxs_at_once = 1
+    world.fetcher.__post_init__()
+    world.stores["b"][key(1)] = world.stores["c"][key(1)] = b"x"
+
+    async def validate(wanted: Hash32, peer: PeerID, data: bytes) -> None:
+        world.stores["a"][key(2)] = b"x"
+        await world.validate(wanted, peer, data)
+
+    async with world.running():
+        await world.fetcher.fetch(Hint.ATX, [key(1), key(2)], validator=validate, limited=True)
+    assert len(world.stores["a"]) == 2
+
+
+@pytest.mark.parametrize("bad", [DecodeError("short"), WrongObjectError("another one")])
+async def test_another_object_than_asked_for_is_asked_of_others(bad: Exception) -> None:
+    world = World()
+    world.stores["b"][key(1)] = b"from b"
+    world.stores["c"][key(1)] = b"from c"
+
+    async def validate(wanted: Hash32, peer: PeerID, data: bytes) -> None:
+        if peer == "b":
+            raise bad
+        await world.validate(wanted, peer, data)
+
+    async with world.running():
+        await world.fetcher.fetch(Hint.ATX, [key(1)], validator=validate)
+    assert world.stores["a"] == {key(1): b"from c"}
+    assert world.ends["a"].has_dropped(PeerID("b"))
+
+
+async def test_after_its_holders_others_are_asked() -> None:
+    world = World()
+    world.stores["b"][key(1)] = b"x"
+    world.fetcher.register_holder(PeerID("c"), [key(1)])
+    async with world.running():
+        await world.fetcher.fetch(Hint.TX, [key(1)])
+    assert world.stores["a"] == {key(1): b"x"}
+
+
+def test_what_is_wanted_twice_is_wanted_once() -> None:
+    planner = FetchPlanner(entropy=zeros)
+    for _ in range(2):
+        planner.want(Hint.ATX, key(1))
+        planner.register_holder("p", [key(1)])
+    (batch,) = planner.plan(("q", "p"))
+    assert batch.peer == "p"
+    assert len(batch.wanted) == 1
+    planner.want(Hint.ATX, key(1))
+    assert planner.unsent == 0
