@@ -113,17 +113,27 @@ class Components:
     @cached_property
     def peers(self) -> PeerChoice:
         """Chooses whom to ask."""
-        return PeerChoice(network=self.environment.network, entropy=self.environment.entropy)
+        return PeerChoice(
+            network=self.environment.network,
+            entropy=self.environment.entropy,
+            timeout_s=self.config.fetch.request_hard_timeout / NS_PER_S,
+        )
 
     @cached_property
     def fetcher(self) -> Fetcher:
         """Fetches objects by hash."""
+        config = self.config.fetch
         return Fetcher(
             network=self.peers,
-            planner=FetchPlanner(entropy=self.environment.entropy),
+            planner=FetchPlanner(
+                entropy=self.environment.entropy,
+                batch_size=config.batch_size,
+                max_retries=config.max_retries_for_request,
+            ),
             has=self._has,
-            batch_timeout_s=self.config.fetch.batch_timeout / NS_PER_S,
-            atxs_at_once=self.config.fetch.get_atxs_concurrency,
+            batch_timeout_s=config.batch_timeout / NS_PER_S,
+            queue_size=config.queue_size,
+            atxs_at_once=config.get_atxs_concurrency,
         )
 
     def _has(self, hint: Hint, key: Hash32) -> bool:

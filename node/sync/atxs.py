@@ -56,6 +56,14 @@ def outcome_of(error: SpacemeshError | None) -> Fetched | None:
             return Fetched.FAILED
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the log says of an epoch."""
+
+    downloaded: int
+    at_ns: int
+
+
 @dataclass(kw_only=True)
 class AtxDownload:
     """Downloads one epoch at a time."""
@@ -132,6 +140,7 @@ class AtxDownload:
         lists: asyncio.Queue[tuple[AtxID, ...] | None],
     ) -> bool:
         """Fetch what is listed until the epoch is complete; False: there are no peers."""
+        told = _Told(progress.downloaded, self.clock.now_ns())
         while not progress.is_complete:
             if lists.qsize() or not progress.wanted:
                 listed = await lists.get()
@@ -142,7 +151,18 @@ class AtxDownload:
             else:
                 await self._fetch(progress)
             self._save(epoch, progress)
+            told = self._tell(epoch, progress, told)
         return True
+
+    def _tell(self, epoch: EpochID, progress: EpochDownload, told: _Told) -> _Told:
+        """Log how far an epoch is, from time to time."""
+        now_ns = self.clock.now_ns()
+        more = progress.downloaded - told.downloaded
+        is_far = more > 0 and more >= progress.total * self.config.progress_every_fraction
+        if not is_far and now_ns - told.at_ns < self.config.progress_on_time:
+            return told
+        log.info("atxs_coming", epoch=epoch, total=progress.total, here=progress.downloaded)
+        return _Told(progress.downloaded, now_ns)
 
     async def _missing(self, atxs: Sequence[AtxID]) -> list[AtxID]:
         missing: list[AtxID] = []

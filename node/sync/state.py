@@ -88,16 +88,14 @@ class SyncMachine:
         """
         data_synced = current <= 1 or last_synced >= current - 1
         complete = succeeded and data_synced and state_synced
-        match self.state:
-            case SyncState.SYNCED:
-                if not succeeded and current - last_synced >= self.out_of_sync_layers:
-                    self.state = SyncState.NOT_SYNCED
-            case SyncState.GOSSIP:
-                if not complete:
-                    self._gossip_until_ns = now_ns + self.gossip_duration_ns
-                elif now_ns >= self._gossip_until_ns:
-                    self.state = SyncState.SYNCED
-            case SyncState.NOT_SYNCED:
-                if complete:
-                    self.state = SyncState.GOSSIP
-                    self._gossip_until_ns = now_ns + self.gossip_duration_ns
+        if self.state is SyncState.SYNCED:
+            if not succeeded and current - last_synced >= self.out_of_sync_layers:
+                self.state = SyncState.NOT_SYNCED
+        elif not complete:
+            # A node that listens has to do so for a whole while without a failure.
+            self._gossip_until_ns = now_ns + self.gossip_duration_ns
+        elif self.state is SyncState.NOT_SYNCED:
+            self.state = SyncState.GOSSIP
+            self._gossip_until_ns = now_ns + self.gossip_duration_ns
+        elif now_ns >= self._gossip_until_ns:
+            self.state = SyncState.SYNCED

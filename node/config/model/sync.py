@@ -150,7 +150,7 @@ class SyncerConfig(Section, frozen=True, kw_only=True):
     """Part of the tortoise window after which votes are counted while catching up. Ours."""
 
     max_stale_duration: Nanoseconds = field(name="maxstaleduration", default=Nanoseconds(SECOND))
-    """Age of the last ATX download from which the node counts as not ATX-synced."""
+    """Age at which agreements on mesh hashes with peers are forgotten."""
 
     gossip_duration: Nanoseconds = field(name="gossipduration", default=Nanoseconds(15 * SECOND))
     """Time of listening to gossip before the node counts as synced."""

@@ -12,6 +12,8 @@ from node.base.errors import UnavailableError
 from node.net.fetch.scores import PeerScores
 from node.net.ports import AskedPeers, PeerID
 
+TIMEOUT_S: Final = 300.0
+"""Longest exchange, by default."""
 ALL_PEERS: Final = 10_000
 """More peers than any node is connected to."""
 
@@ -23,6 +25,9 @@ class PeerChoice:
     network: AskedPeers
     entropy: Callable[[int], bytes]
     """Random bytes: in which order the best peers are asked."""
+
+    timeout_s: float = TIMEOUT_S
+    """Longest exchange with a peer."""
 
     scores: PeerScores = field(default_factory=PeerScores)
 
@@ -54,9 +59,14 @@ class PeerChoice:
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:
-            answer = await self.network.request(peer, protocol, data)
+            async with asyncio.timeout(self.timeout_s):
+                answer = await self.network.request(peer, protocol, data)
         except UnavailableError:
             self.scores.on_failure(peer, loop.time() - started)
             raise
+        except TimeoutError as error:
+            self.scores.on_failure(peer, loop.time() - started)
+            text = f"peer {peer} did not answer within {self.timeout_s:g} s"
+            raise UnavailableError(text) from error
         self.scores.on_success(peer, loop.time() - started, len(answer))
         return answer

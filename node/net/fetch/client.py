@@ -5,6 +5,7 @@ Source: go-spacemesh, fetch/fetch.go and mesh_data.go; sync digest section 2.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -28,6 +29,8 @@ log = structlog.get_logger("fetcher")
 
 KNOWN_PEERS: Final = 100
 """Peers whose knowledge of hashes is made use of."""
+QUEUE_SIZE: Final = 20
+"""Hashes that fill the queue, by default."""
 ATXS_AT_ONCE: Final = 100
 """ATXs under way at the same time, by default."""
 
@@ -88,6 +91,9 @@ class Fetcher:
     batch_timeout_s: float = 0.05
     """How long hashes are gathered before they are asked for."""
 
+    queue_size: int = QUEUE_SIZE
+    """Hashes that are asked for at once, without waiting for more."""
+
     atxs_at_once: int = ATXS_AT_ONCE
     """Places for those who limit themselves."""
 
@@ -96,6 +102,7 @@ class Fetcher:
     _chosen: dict[Hash32, Validator] = field(default_factory=dict)
     _waiting: dict[Hash32, asyncio.Future[None]] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _full: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Make the places."""
@@ -161,6 +168,8 @@ class Fetcher:
                 self._chosen[key] = validator
             self.planner.want(hint, key)
             self._wake.set()
+            if self.planner.unsent >= self.queue_size:
+                self._full.set()
         return self._waiting[key]
 
     def _free_place(self, _: asyncio.Future[None]) -> None:
@@ -171,8 +180,11 @@ class Fetcher:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._wake.wait()
-                await asyncio.sleep(self.batch_timeout_s)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self.batch_timeout_s):
+                        await self._full.wait()
                 self._wake.clear()
+                self._full.clear()
                 batches = self.planner.plan(self.network.best(KNOWN_PEERS))
                 for batch in batches:
                     tasks.create_task(self._ask(batch))

@@ -19,9 +19,9 @@ from node.types.ids import Hash32
 REDUNDANT_PEERS: Final = 5
 """Peers among which a hash without known holders is asked."""
 BATCH_SIZE: Final = 10
-"""Requests in one batch."""
+"""Requests in one batch, by default."""
 MAX_RETRIES: Final = 100
-"""Answers without the object after which a hash is given up."""
+"""Answers without the object after which a hash is given up, by default."""
 KNOWN_HOLDERS: Final = 1000
 """Hashes whose holders are remembered."""
 
@@ -54,6 +54,9 @@ class FetchPlanner:
 
     entropy: Callable[[int], bytes]
     """Random bytes: which of several equal peers is asked."""
+
+    batch_size: int = BATCH_SIZE
+    max_retries: int = MAX_RETRIES
 
     _unsent: dict[Hash32, Wanted] = field(default_factory=dict)
     _sent: dict[Hash32, Wanted] = field(default_factory=dict)
@@ -97,8 +100,8 @@ class FetchPlanner:
             rest = [w for w in items if w.hint is not Hint.ACTIVE_SET]
             batches += (PlannedBatch(peer, (w,)) for w in alone)
             batches += (
-                PlannedBatch(peer, tuple(rest[k : k + BATCH_SIZE]))
-                for k in range(0, len(rest), BATCH_SIZE)
+                PlannedBatch(peer, tuple(rest[k : k + self.batch_size]))
+                for k in range(0, len(rest), self.batch_size)
             )
         return tuple(batches)
 
@@ -109,7 +112,7 @@ class FetchPlanner:
     def on_missing(self, wanted_hash: Hash32) -> bool:
         """The peer does not have it: ask again later; False when that was tried enough."""
         wanted = self._sent.pop(wanted_hash, None)
-        if wanted is None or wanted.retries >= MAX_RETRIES:
+        if wanted is None or wanted.retries >= self.max_retries:
             return False
         wanted.retries += 1
         self._unsent[wanted_hash] = wanted

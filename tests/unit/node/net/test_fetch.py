@@ -129,11 +129,9 @@ async def test_without_peers_the_wait_ends() -> None:
     assert FetchError({key(1): FetchError({key(2): DecodeError("x")})}).is_ignorable
 
 
-async def test_missing_objects_are_asked_for_again_until_given_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("node.net.fetch.planner.MAX_RETRIES", 2)
+async def test_missing_objects_are_asked_for_again_until_given_up() -> None:
     world = World()
+    world.fetcher.planner.max_retries = 2
     async with world.running():
         with pytest.raises(FetchError, match="max retries"):
             await world.fetcher.fetch(Hint.ATX, [key(1)])
@@ -287,3 +285,14 @@ def test_what_is_wanted_twice_is_wanted_once() -> None:
     assert len(batch.wanted) == 1
     planner.want(Hint.ATX, key(1))
     assert planner.unsent == 0
+
+
+async def test_a_full_queue_is_not_kept_waiting() -> None:
+    world = World()
+    world.fetcher.batch_timeout_s = 1e6
+    world.fetcher.queue_size = 3
+    for number in range(3):
+        world.stores["b"][key(number)] = world.stores["c"][key(number)] = b"x"
+    async with world.running():
+        await world.fetcher.fetch(Hint.ATX, [key(number) for number in range(3)])
+    assert len(world.stores["a"]) == 3

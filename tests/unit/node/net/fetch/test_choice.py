@@ -55,3 +55,19 @@ def test_the_fastest_come_first() -> None:
 
     simulate(main())
     assert world.choice.local == "self"
+
+
+def test_who_takes_too_long_has_failed() -> None:
+    world = World()
+    world.choice.timeout_s = 2.5
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(world.network.run())
+            await asyncio.sleep(0)
+            with pytest.raises(UnavailableError, match=r"peer a did not answer within 2\.5 s"):
+                await world.choice.request(PeerID("a"), "p", b"x")
+            assert world.choice.best(3)[-1] == "a"
+            running.cancel()
+
+    simulate(main())
