@@ -23,7 +23,12 @@ class RecordedFetcher(Fetcher):
         self.holders.append((peer, tuple(hashes)))
 
     async def fetch(
-        self, hint: Hint, hashes: Iterable[bytes], *, validator: Validator | None = None
+        self,
+        hint: Hint,
+        hashes: Iterable[bytes],
+        *,
+        validator: Validator | None = None,
+        limited: bool = True,
     ) -> None:
         self.asked.append((hint, tuple(hashes)))
 
