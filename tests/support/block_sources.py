@@ -28,7 +28,7 @@ class RecordedFetcher(Fetcher):
         hashes: Iterable[bytes],
         *,
         validator: Validator | None = None,
-        limited: bool = True,
+        limited: bool = False,
     ) -> None:
         self.asked.append((hint, tuple(hashes)))
 
