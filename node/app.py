@@ -18,6 +18,7 @@ from node.consensus.beacon.handler import (
     WEAK_COIN,
 )
 from node.consensus.certifier.handler import TOPIC as CERTIFY_TOPIC
+from node.consensus.hare.exchange import PROTOCOL as FULL_EXCHANGE
 from node.consensus.malfeasance.convictions import TOPIC as MALFEASANCE_TOPIC
 from node.consensus.mesh.history import StoredHistory
 from node.consensus.proposals.handler import TOPIC as PROPOSAL_TOPIC
@@ -119,6 +120,9 @@ class Node(Components):
             Route(hare.handler.topic, hare.handler.on_gossip, Gate.ALWAYS) for hare in self.hares
         ]
         connect_gossip(network, routes, self.sync)
+        for hare in self.hares:
+            if hare.handler.exchange is not None:
+                network.serve(FULL_EXCHANGE, hare.handler.exchange.on_request)
         validators = {
             Hint.ATX: self.activation.on_synced,
             Hint.POET: self.poet_proofs.on_synced,

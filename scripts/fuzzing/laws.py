@@ -242,3 +242,17 @@ def of_fetched(cls: type[object]) -> Law:
 def any_fetched(_stage: Stage, _data: bytes) -> Verdicts:
     """Transactions of blocks are stored whatever they are, if they are those asked for."""
     return ANY
+
+
+def of_request(cls: type[object]) -> Law:
+    """Sync digest 1: what can be decoded is answered, if only with the text of an error."""
+
+    def law(_: Stage, data: bytes) -> Verdicts:
+        return REJECT if _read(cls, data) is None else ACCEPT | IGNORE
+
+    return law
+
+
+def of_any_request(_stage: Stage, _data: bytes) -> Verdicts:
+    """Whatever a request for malicious identities says, it is answered."""
+    return ACCEPT

@@ -19,7 +19,7 @@ from node.crypto.ed25519 import Signer, private_key_of
 from node.environment import Environment
 from node.layer_ticker import Clock
 from node.net.memory import MemoryEnd, MemoryNetwork
-from node.net.ports import GossipHandler, PeerID
+from node.net.ports import GossipHandler, PeerID, RequestHandler
 from node.poet.work import ClearEngine
 from node.runtime.workers import InlineWorkers
 from node.sim.links import Randomness
@@ -75,6 +75,7 @@ class OpenEnd(MemoryEnd):
     """An end whose handlers can be called, and that keeps what they were called with."""
 
     handlers: dict[str, GossipHandler] = field(default_factory=dict)
+    served: dict[str, RequestHandler] = field(default_factory=dict)
     heard: dict[str, list[bytes]] = field(default_factory=dict)
 
     def register(self, topic: str, handler: GossipHandler) -> None:
@@ -86,6 +87,11 @@ class OpenEnd(MemoryEnd):
             await handler(peer, data)
 
         super().register(topic, record)
+
+    def serve(self, protocol: str, handler: RequestHandler) -> None:
+        """See Requests."""
+        self.served[protocol] = handler
+        super().serve(protocol, handler)
 
 
 class ServingEnd(MemoryEnd):
@@ -209,6 +215,9 @@ class Recording:
     own: Signer
     """Smesher of the node on the stage."""
 
+    posts: InlinePosts
+    """Shared: its engine is compiled on first use."""
+
 
 @dataclass(kw_only=True)
 class Stage:
@@ -250,6 +259,7 @@ def record(folder: Path) -> Recording:
         signers={signer.smesher_id: signer for signer in signers},
         wallets=keys,
         own=world.signer(OWN_NUMBER),
+        posts=world.posts,
     )
     world.close()
     return recording
@@ -302,7 +312,7 @@ def _spend(account: Account) -> bytes:
 def _node(
     recording: Recording, end: MemoryEnd, db: Database, local: Database, clock: Clock
 ) -> Node:
-    posts = InlinePosts()
+    posts = recording.posts
     identities = Identities()
     identities.register(Identity("own.key", recording.own))
     return Node(

@@ -14,7 +14,8 @@ from node.consensus.beacon.wire import (
     FollowingVotesMessage,
     WeakCoinMessage,
 )
-from node.consensus.hare.wire import MessageV3, MessageV4
+from node.consensus.hare.exchange import PROTOCOL as FULL_EXCHANGE
+from node.consensus.hare.wire import CompactIDRequest, MessageV3, MessageV4
 from node.consensus.malfeasance.rules import culprit_of
 from node.consensus.malfeasance.wire import (
     HareEquivocation,
@@ -31,7 +32,22 @@ from node.consensus.malfeasance.wire import (
 )
 from node.crypto.ed25519 import sign_bytes
 from node.net.fetch.client import Validator
-from node.net.fetch.wire import Hint
+from node.net.fetch.wire import (
+    ACTIVE_SETS,
+    EPOCH_ATXS,
+    HASHES,
+    LAYER_DATA,
+    MALICIOUS_IDS,
+    MESH_HASHES,
+    OPINIONS,
+    EpochRequest,
+    Hint,
+    LayerRequest,
+    MeshHashRequest,
+    OpinionRequest,
+    RequestBatch,
+    RequestMessage,
+)
 from node.store.activesets import active_sets_in_epoch
 from node.store.ballots import ballots_in_layer
 from node.store.blobs import find_blob
@@ -42,7 +58,7 @@ from node.types.atx_v1 import ActivationTxV1
 from node.types.ballot import Ballot
 from node.types.block import Block
 from node.types.certificate import CertifyMessage
-from node.types.ids import EdSignature, Hash32
+from node.types.ids import NO_BLOCK, EdSignature, Hash32, padded
 from node.types.layer import LayerID
 from node.types.metadata import AtxMetadata, BallotMetadata, HareMetadata
 from node.types.poet import PoetProofMessage
@@ -60,6 +76,9 @@ TRANSACTION_TOPIC: Final = "tx1"
 MALFEASANCE_TOPIC: Final = "mp1"
 HARE3_TOPIC: Final = "/h/3.0"
 HARE4_TOPIC: Final = "/h/4.0"
+
+LONGEST_ANSWER: Final = 1 << 20
+"""Bytes; all that the recorded network has is less."""
 
 Valid: TypeAlias = Callable[[Stage], tuple[bytes, ...]]
 Identify: TypeAlias = Callable[[Any], bytes]
@@ -84,7 +103,7 @@ class Target:
 
     name: str
     entry: str | Hint
-    """Gossip topic, or kind of object that is sent on request."""
+    """Gossip topic, kind of object that is sent on request, or protocol of requests."""
 
     cls: type
     """What a message decodes to."""
@@ -107,6 +126,9 @@ class Target:
         if isinstance(self.entry, Hint):
             validator = VALIDATORS[self.entry](stage.node)
             return lambda expected, data: validator(Hash32(expected), HONEST, data)
+        if self.entry in stage.end.served:
+            answer = stage.end.served[self.entry]
+            return lambda _, data: _answered(answer(HONEST, data))
         gossip = stage.end.handlers[self.entry]
         return lambda _, data: _as_coroutine(gossip(HONEST, data))
 
@@ -130,6 +152,12 @@ class Target:
     def write(self, message: Any) -> bytes:
         """Return the bytes of an object."""
         return message.raw if isinstance(message, RawTransaction) else encode(message)
+
+
+async def _answered(waited: Awaitable[bytes]) -> None:
+    answer = await waited
+    if len(answer) > LONGEST_ANSWER:
+        raise AssertionError(f"an answer of {len(answer)} bytes")
 
 
 async def _as_coroutine(waited: Awaitable[None]) -> None:
@@ -214,6 +242,42 @@ def _gossiped_proofs(stage: Stage) -> tuple[bytes, ...]:
 
 def _fetched_proofs(stage: Stage) -> tuple[bytes, ...]:
     return tuple(encode(proof) for proof in _proofs(stage))
+
+
+def _requests(*messages: object) -> Valid:
+    data = tuple(map(encode, messages))
+    return lambda _: data
+
+
+def _batches(stage: Stage) -> tuple[bytes, ...]:
+    ballot = next(ballots_in_layer(stage.honest.db, FIRST))
+    proposal = decode(Proposal, stage.recording.messages[PROPOSAL_TOPIC][0])
+    wanted = {
+        Hint.ATX: Hash32(ballot.atx_id),
+        Hint.BALLOT: padded(ballot.id),
+        Hint.BLOCK: padded(next(blocks_in_layer(stage.honest.db, FIRST)).id),
+        Hint.POET: Hash32(next(poet_refs(stage.honest.db))),
+        Hint.PROPOSAL: padded(proposal.id),
+        Hint.TX: Hash32(RawTransaction.of(stage.recording.transactions[0]).id),
+        Hint.MALFEASANCE: Hash32(ballot.smesher),
+    }
+    requests = tuple(RequestMessage(hint=hint, hash=Hash32(key)) for hint, key in wanted.items())
+    return tuple(
+        encode(RequestBatch(id=Hash32.zero(), requests=requests[:count]))
+        for count in (1, len(requests))
+    )
+
+
+def _full_exchange(stage: Stage) -> tuple[bytes, ...]:
+    heard = _hare(MessageV4, HARE4_TOPIC, SECOND)(stage)
+    ids = (decode(MessageV4, data).hash for data in heard)
+    return tuple(encode(CompactIDRequest(message_id=one)) for one in ids)
+
+
+def _active_set_batches(stage: Stage) -> tuple[bytes, ...]:
+    digests = active_sets_in_epoch(stage.honest.db, EPOCH)
+    requests = (RequestMessage(hint=Hint.ACTIVE_SET, hash=digest) for digest in digests)
+    return tuple(encode(RequestBatch(id=Hash32.zero(), requests=(one,))) for one in requests)
 
 
 def _poets(stage: Stage) -> tuple[bytes, ...]:
@@ -387,6 +451,77 @@ TARGETS: Final = (
         law=laws.of_fetched(EpochActiveSet),
         valid=_active_sets,
         identify=lambda active_set: active_set_hash(active_set.atx_ids),
+    ),
+    Target(
+        name="asked-hashes",
+        entry=HASHES,
+        cls=RequestBatch,
+        law=laws.of_request(RequestBatch),
+        valid=_batches,
+        layer=SECOND,
+    ),
+    Target(
+        name="asked-active-set",
+        entry=ACTIVE_SETS,
+        cls=RequestBatch,
+        law=laws.of_request(RequestBatch),
+        valid=_active_set_batches,
+        layer=SECOND,
+    ),
+    Target(
+        name="asked-epoch",
+        entry=EPOCH_ATXS,
+        cls=EpochRequest,
+        law=laws.of_request(EpochRequest),
+        valid=_requests(EpochRequest(epoch=EPOCH)),
+        layer=SECOND,
+    ),
+    Target(
+        name="asked-layer",
+        entry=LAYER_DATA,
+        cls=LayerRequest,
+        law=laws.of_request(LayerRequest),
+        valid=_requests(LayerRequest(layer=FIRST)),
+        layer=SECOND,
+    ),
+    Target(
+        name="asked-mesh-hashes",
+        entry=MESH_HASHES,
+        cls=MeshHashRequest,
+        law=laws.of_request(MeshHashRequest),
+        valid=_requests(
+            MeshHashRequest(first=LayerID(18), last=FIRST, step=1),
+            MeshHashRequest(first=LayerID(17), last=FIRST, step=3),
+        ),
+        layer=SECOND,
+    ),
+    Target(
+        name="asked-opinion",
+        entry=OPINIONS,
+        cls=OpinionRequest,
+        law=laws.of_request(OpinionRequest),
+        valid=_requests(
+            OpinionRequest(layer=FIRST, block=None),
+            OpinionRequest(layer=FIRST, block=NO_BLOCK),
+        ),
+        layer=SECOND,
+    ),
+    Target(
+        name="asked-full-exchange",
+        entry=FULL_EXCHANGE,
+        cls=CompactIDRequest,
+        law=laws.of_request(CompactIDRequest),
+        valid=_full_exchange,
+        layer=SECOND,
+        before=(PROPOSAL_TOPIC, HARE4_TOPIC),
+    ),
+    Target(
+        name="asked-malicious",
+        entry=MALICIOUS_IDS,
+        cls=LayerRequest,
+        law=laws.of_any_request,
+        valid=_requests(LayerRequest(layer=FIRST)),
+        layer=SECOND,
     ),
 )
 

@@ -1,11 +1,8 @@
 """Decoders and handlers of a whole node against malformed bytes; ``scripts/fuzz`` does more."""
 
 import asyncio
-import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from node.base.errors import SpacemeshError
 from node.net.verdict import Verdict, verdict_of
@@ -13,29 +10,12 @@ from node.sim.virtual_time import simulate
 from scripts.fuzzing.findings import Report
 from scripts.fuzzing.handling import prepare
 from scripts.fuzzing.run import DECODERS, fuzz_decoders, fuzz_handler, main, names
-from scripts.fuzzing.scene import Stage, Theatre, record
+from scripts.fuzzing.scene import Stage, Theatre
 from scripts.fuzzing.targets import TARGETS, Target, find_target
 
 SEED = 1
 COPIES = 100
 CASES_IN_ALL = 50_000
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """Keep the logs of refused messages out of the tests' output."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.configure(**before)
-
-
-@pytest.fixture(scope="module")
-def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
-    """Record a network once."""
-    made = Theatre(record(tmp_path_factory.mktemp("network")))
-    yield made
-    made.close()
 
 
 def _check(report: Report) -> None:
