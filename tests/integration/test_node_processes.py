@@ -46,6 +46,11 @@ def nodes(tmp_path: Path) -> Iterator[Path]:
             if process is not None and process.pid != os.getpid():
                 process.kill()
                 process.wait(5)
+    for process in psutil.process_iter(["cmdline"]):
+        # A supervisor that was given up before it wrote its record.
+        if any(str(tmp_path) in word for word in process.info["cmdline"] or ()):
+            for ending in (*process.children(recursive=True), process):
+                ending.kill()
 
 
 def test_a_node_is_started_found_and_stopped(nodes: Path) -> None:
