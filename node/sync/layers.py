@@ -10,7 +10,13 @@ from typing import Final, Protocol
 
 import structlog
 
-from node.base.errors import IgnoreError, NotFoundError, RejectError, UnavailableError
+from node.base.errors import (
+    IgnoreError,
+    NotFoundError,
+    RejectError,
+    SpacemeshError,
+    UnavailableError,
+)
 from node.net.fetch.choice import PeerChoice
 from node.net.fetch.client import Fetcher, FetchError, GivenUpError
 from node.net.fetch.mesh_client import MeshClient
@@ -19,7 +25,7 @@ from node.net.ports import PeerID
 from node.store.certificates import find_certified_block
 from node.store.db import Reader
 from node.types.certificate import Certificate
-from node.types.ids import NO_BLOCK, BallotID, BlockID
+from node.types.ids import NO_BLOCK, BallotID, BlockID, Hash32
 from node.types.layer import LayerID
 
 ASKED_PEERS: Final = 5
@@ -41,7 +47,8 @@ class LayerDownload:
 
         Raises:
             UnavailableError: no peer told its list.
-            FetchError: a ballot could not be had, or is not good.
+            FetchError: a ballot could not be had, or is not good; ballots that do not exist
+                do not count, who lists such is disconnected.
         """
         asked = peers or self.peers.best_shuffled(ASKED_PEERS)
         if not asked:
@@ -58,10 +65,12 @@ class LayerDownload:
             self.fetcher.register_holder(peer, listed)
             ballots.update(dict.fromkeys(listed))
         try:
-            await self.fetcher.fetch(Hint.BALLOT, ballots)
+            await self.fetcher.fetch(Hint.BALLOT, ballots, from_holders=True)
         except FetchError as error:
-            self._drop_liars(layer, lists, error)
-            raise
+            # What only liars listed does not exist: the layer is complete without it.
+            others = self._drop_liars(layer, lists, error)
+            if others:
+                raise FetchError(others) from error
 
     async def _ask(
         self,
@@ -77,8 +86,8 @@ class LayerDownload:
 
     def _drop_liars(
         self, layer: LayerID, lists: Mapping[PeerID, tuple[BallotID, ...]], error: FetchError
-    ) -> None:
-        """Disconnect who lists ballots that neither it nor anybody else gives out."""
+    ) -> dict[Hash32, SpacemeshError]:
+        """Disconnect who lists ballots that it does not have; return the other failures."""
         given_up = {
             BallotID(key[: BallotID.SIZE])
             for key, reason in error.failures.items()
@@ -87,6 +96,11 @@ class LayerDownload:
         for peer, listed in sorted(lists.items()):
             if not given_up.isdisjoint(listed):
                 self.peers.drop(peer, f"lists ballots of layer {layer} that do not exist")
+        return {
+            key: reason
+            for key, reason in error.failures.items()
+            if not isinstance(reason, GivenUpError)
+        }
 
 
 class Certifier(Protocol):

@@ -124,6 +124,7 @@ class Fetcher:
         *,
         validator: Validator | None = None,
         limited: bool = False,
+        from_holders: bool = False,
     ) -> None:
         """Return when all objects are in the store.
 
@@ -134,6 +135,8 @@ class Fetcher:
                 callers that wait for one object, the first one's is used.
             limited: ask for no more than ``atxs_at_once`` at a time.  Never from a validator,
                 whose object holds one of these places itself.
+            from_holders: believe those who are registered as holders that there is no such
+                object if they have none.
 
         Raises:
             FetchError: at least one is not.
@@ -148,9 +151,10 @@ class Fetcher:
                 if self.has(hint, key) or key in self._waiting:
                     self._places.release()
                 else:
-                    self._want(hint, key, validator).add_done_callback(self._free_place)
+                    wanted = self._want(hint, key, validator, from_holders=from_holders)
+                    wanted.add_done_callback(self._free_place)
             if key in self._waiting or not self.has(hint, key):
-                futures[key] = self._want(hint, key, validator)
+                futures[key] = self._want(hint, key, validator, from_holders=from_holders)
         failures: dict[Hash32, SpacemeshError] = {}
         for key, future in futures.items():
             try:
@@ -160,13 +164,15 @@ class Fetcher:
         if failures:
             raise FetchError(failures)
 
-    def _want(self, hint: Hint, key: Hash32, validator: Validator | None) -> asyncio.Future[None]:
+    def _want(
+        self, hint: Hint, key: Hash32, validator: Validator | None, *, from_holders: bool
+    ) -> asyncio.Future[None]:
         """Return what all who want an object wait for."""
         if key not in self._waiting:
             self._waiting[key] = asyncio.get_running_loop().create_future()
             if validator is not None:
                 self._chosen[key] = validator
-            self.planner.want(hint, key)
+            self.planner.want(hint, key, from_holders=from_holders)
             self._wake.set()
             if self.planner.unsent >= self.queue_size:
                 self._full.set()

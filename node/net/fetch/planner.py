@@ -34,6 +34,12 @@ class Wanted:
     hash: Hash32
     retries: int = 0
 
+    from_holders: bool = False
+    """Whether it does not exist if those who spoke of it do not have it."""
+
+    holders: int = 0
+    """How many of those were connected when it was sent last."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedBatch:
@@ -67,10 +73,16 @@ class FetchPlanner:
         """Number of hashes that wait to be sent."""
         return len(self._unsent)
 
-    def want(self, hint: Hint, wanted_hash: Hash32) -> None:
-        """Ask for a hash, unless it is under way already."""
+    def want(self, hint: Hint, wanted_hash: Hash32, *, from_holders: bool = False) -> None:
+        """Ask for a hash, unless it is under way already.
+
+        Args:
+            hint: what kind of object it names.
+            wanted_hash: the hash.
+            from_holders: give it up once everybody who spoke of it was asked for it.
+        """
         if wanted_hash not in self._unsent and wanted_hash not in self._sent:
-            self._unsent[wanted_hash] = Wanted(hint, wanted_hash)
+            self._unsent[wanted_hash] = Wanted(hint, wanted_hash, from_holders=from_holders)
 
     def register_holder(self, peer: str, hashes: Iterable[bytes]) -> None:
         """Remember that a peer spoke of these hashes, so it will have them."""
@@ -89,7 +101,7 @@ class FetchPlanner:
             holders = self._holders.get(wanted.hash) or ()
             known = [peer for peer in peers if peer in holders]
             # Holders that do not have it after all must not keep others from being asked.
-            turn = wanted.retries
+            turn, wanted.holders = wanted.retries, len(known)
             peer = known[turn] if turn < len(known) else self._pick(candidates)
             chosen.setdefault(peer, []).append(wanted)
         self._sent.update(self._unsent)
@@ -115,6 +127,8 @@ class FetchPlanner:
         if wanted is None or wanted.retries >= self.max_retries:
             return False
         wanted.retries += 1
+        if wanted.from_holders and 0 < wanted.holders <= wanted.retries:
+            return False
         self._unsent[wanted_hash] = wanted
         return True
 

@@ -12,7 +12,7 @@ from node.store.blocks import has_block
 from node.types.ids import NO_BLOCK, BallotID
 from node.types.layer import LayerID
 from tests.support import store_records as records
-from tests.support.sync import NO_HASH, SyncWorld
+from tests.support.sync import NO_HASH, NS, SyncWorld, key_of
 
 LAYER = LayerID(11)
 
@@ -93,11 +93,24 @@ def test_a_peer_that_lists_what_does_not_exist_is_dropped(tmp_path: Path) -> Non
     world.others[0].ballots[LAYER] = (BallotID(b"\7" * 20),)
 
     async def main() -> None:
-        with pytest.raises(FetchError):
-            await world.downloads.layers.download(LAYER)
+        await world.downloads.layers.download(LAYER)
+        assert count_ballots(world.db, LAYER) == 2
+        assert world.clock.now_ns() < 121 * NS
 
     world.run(main)
     assert [world.end.has_dropped(peer.name) for peer in world.others] == [True, False, False]
+
+
+def test_ballots_that_cannot_be_stored_now_are_told(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path)
+    late, _ = world.give_ballots(LAYER)
+    world.refused[key_of(late)] = UnavailableError("busy")
+
+    async def main() -> None:
+        with pytest.raises(FetchError, match="busy"):
+            await world.downloads.layers.download(LAYER)
+
+    world.run(main)
 
 
 def test_the_certificate_that_most_peers_have_comes_first(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from node.base.errors import IgnoreError
+from node.base.errors import IgnoreError, UnavailableError
 from node.net.fetch.wire import EPOCH_ATXS, LAYER_DATA, MALICIOUS_IDS, MESH_HASHES, LayerOpinion
 from node.store.atxs import has_atx
 from node.store.ballots import count_ballots
@@ -105,13 +105,12 @@ def test_atxs_then_proofs_then_layers_come_from_peers(tmp_path: Path) -> None:
     assert order == sorted(order)
 
 
-def test_ballots_that_are_refused_do_not_stop_it_but_missing_ones_do(tmp_path: Path) -> None:
+def test_ballots_that_are_refused_do_not_stop_it_but_failures_do(tmp_path: Path) -> None:
     world = SyncWorld(tmp_path)
     refused, _ = world.give_ballots(8)
     world.refused[key_of(refused)] = IgnoreError("not for us")
-    world.give_ballots(10)
-    for peer in world.others:
-        peer.objects.pop(key_of(peer.ballots[10][0]))
+    failing, _ = world.give_ballots(10)
+    world.refused[key_of(failing)] = UnavailableError("busy")
     world.serve(5)
     assert world.service._last_synced == 9
     assert not world.machine.listens_to_gossip
