@@ -1,12 +1,14 @@
 """Decoders and handlers of a whole node against malformed bytes; ``scripts/fuzz`` does more."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from node.base.errors import SpacemeshError
 from node.net.verdict import Verdict, verdict_of
 from node.sim.virtual_time import simulate
+from scripts.fuzzing import laws
 from scripts.fuzzing.findings import Report
 from scripts.fuzzing.handling import prepare
 from scripts.fuzzing.run import DECODERS, fuzz_decoders, fuzz_handler, main, names
@@ -112,3 +114,14 @@ def test_of_a_hundred_copies_at_once_one_is_stored(theatre: Theatre, name: str) 
             Verdict.ACCEPT,
             *[Verdict.IGNORE] * (COPIES - 1),
         ]
+
+
+def test_a_wrong_verdict_is_found_and_found_again_by_its_case(theatre: Theatre) -> None:
+    forgiving = replace(find_target("certify"), law=lambda _stage, _data: laws.ACCEPT)
+    found = fuzz_handler(theatre, forgiving, SEED, range(40)).findings
+    assert len(found) > 10
+    last = found[-1]
+    assert last.command == f"scripts/fuzz certify --seed {SEED} --case {last.case}"
+    again = fuzz_handler(theatre, forgiving, SEED, range(last.case, last.case + 1))
+    assert again.cases == 1
+    assert again.findings == [last]
