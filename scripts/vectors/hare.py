@@ -3,8 +3,9 @@
 For every recorded smesher a node of ours is run with that smesher's key, in virtual time:
 proposals and the others' hare messages come in when they were recorded.  Signatures and VRF
 proofs leave no choice, so that what our node sends must equal what the Go node sent, byte
-by byte, in every round.  What it agrees on must make the recorded block, and the weak coins
-must be the recorded ones; so for both versions of hare and for the change between them.
+by byte, in every round, but for the order of a set that Go nodes order at random.  What it
+agrees on must make the recorded block, and the weak coins must be the recorded ones; so for
+both versions of hare and for the change between them.
 """
 
 import asyncio
