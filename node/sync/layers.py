@@ -143,8 +143,8 @@ class LayerOpinions:
     async def adopt(self, layer: LayerID, opinions: Mapping[PeerID, LayerOpinion]) -> bool:
         """Take over the first valid certificate of what peers say; return whether there is one.
 
-        Raises:
-            FetchError: the certified block could not be had.
+        Its block is fetched first: from the certificate on, nobody would ask for it here again,
+        and the tortoise can only believe in a block that it has.
         """
         holders: dict[BlockID, list[PeerID]] = {}
         for peer, opinion in opinions.items():
@@ -155,9 +155,6 @@ class LayerOpinions:
                 for peer in peers:
                     self.fetcher.register_holder(peer, (block,))
             if await self._adopt_from(layer, block, peers):
-                if block != NO_BLOCK:
-                    await self.fetcher.fetch(Hint.BLOCK, (block,))
-                self.on_hare_output(layer, block)
                 return True
         return False
 
@@ -165,11 +162,20 @@ class LayerOpinions:
         for peer in peers:
             try:
                 certificate = await self.client.certificate(peer, layer, block)
+                if block != NO_BLOCK:
+                    await self.fetcher.fetch(Hint.BLOCK, (block,), from_holders=True)
                 self.certifier.on_certificate(layer, certificate)
-            except (UnavailableError, RejectError, IgnoreError, NotFoundError) as error:
+            except (
+                UnavailableError,
+                FetchError,
+                RejectError,
+                IgnoreError,
+                NotFoundError,
+            ) as error:
                 # It may be valid all the same: our own beacon or active set may be missing.
                 log.info("certificate_not_adopted", layer=layer, peer=peer, reason=str(error))
             else:
+                self.on_hare_output(layer, block)
                 return True
         return False
 

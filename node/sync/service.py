@@ -258,10 +258,7 @@ class SyncService:
         opinions = await self.downloads.opinions.poll(layer)
         cutoff = max(self.time.effective_genesis, current - self.parameters.hdist)
         if layer > cutoff and self.downloads.opinions.needs_certificate(layer):
-            try:
-                await self.downloads.opinions.adopt(layer, opinions)
-            except FetchError as error:
-                log.info("certified_block_not_fetched", layer=layer, reason=str(error))
+            await self.downloads.opinions.adopt(layer, opinions)
         if (
             self.machine.is_synced
             and not self.parameters.disable_mesh_agreement

@@ -94,6 +94,9 @@ class ScriptedPeer:
     silent: set[str] = field(default_factory=set)
     """Protocols it does not answer."""
 
+    slow: dict[str, float] = field(default_factory=dict)
+    """Seconds that its answers take."""
+
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -120,6 +123,7 @@ class ScriptedPeer:
         async def handle(_: PeerID, data: bytes) -> bytes:
             request = scale.decode(cls, data)
             self._note(protocol, request)
+            await asyncio.sleep(self.slow.get(protocol, 0))
             return b"\xff" if protocol in self.garbage else answer(request)
 
         return handle

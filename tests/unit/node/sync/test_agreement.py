@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from node.base.errors import IgnoreError
+import pytest
+
+from node.base.errors import IgnoreError, StoreError, UnavailableError
 from node.net.fetch.wire import EPOCH_ATXS, LAYER_DATA, MESH_HASHES, LayerOpinion
 from node.store.ballots import count_ballots
 from node.sync.forks import LayerHash
@@ -90,10 +92,10 @@ def test_ballots_that_are_refused_do_not_matter(tmp_path: Path) -> None:
     )
 
 
-def test_ballots_that_cannot_be_had_end_it(tmp_path: Path) -> None:
+def test_ballots_that_cannot_be_stored_end_it(tmp_path: Path) -> None:
     world = world_of(tmp_path)
-    missing, _ = world.give_ballots(15)
-    world.others[0].objects.pop(key_of(missing))
+    failing, _ = world.give_ballots(15)
+    world.refused[key_of(failing)] = UnavailableError("busy")
 
     async def main() -> None:
         await resolve(world)
@@ -125,6 +127,35 @@ def test_our_own_mesh_may_lack_layers(tmp_path: Path) -> None:
 
     world.run(main)
     assert layers_asked(world.others[0]) == []
+
+
+def test_a_damaged_database_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(tmp_path)
+
+    def fail(*_: object) -> None:
+        raise StoreError("damaged")
+
+    monkeypatch.setattr(world.downloads.agreement.finder, "start", fail)
+
+    async def main() -> None:
+        with pytest.raises(StoreError):
+            await resolve(world)
+
+    world.run(main)
+
+
+def test_peers_without_a_hash_are_passed_over(tmp_path: Path) -> None:
+    world = world_of(tmp_path, peers=2)
+    world.others[0].hashes.clear()
+
+    async def main() -> None:
+        assert await resolve(world)
+
+    world.run(main)
+    assert world.others[0].asked == []
+    assert layers_asked(world.others[1])
 
 
 def test_atxs_that_peers_vote_with_are_fetched(tmp_path: Path) -> None:

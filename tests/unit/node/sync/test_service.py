@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from node.base.errors import IgnoreError, UnavailableError
-from node.net.fetch.wire import EPOCH_ATXS, LAYER_DATA, MALICIOUS_IDS, MESH_HASHES, LayerOpinion
+from node.net.fetch.wire import (
+    EPOCH_ATXS,
+    LAYER_DATA,
+    MALICIOUS_IDS,
+    MESH_HASHES,
+    OPINIONS,
+    LayerOpinion,
+)
 from node.store.atxs import has_atx
 from node.store.ballots import count_ballots
 from node.store.blocks import has_block
@@ -183,3 +190,27 @@ def test_a_synced_node_looks_for_forks(tmp_path: Path) -> None:
         }
     world.serve(60)
     assert any(peer.count(MESH_HASHES) for peer in world.others)
+
+
+def test_the_next_epoch_replaces_the_one_in_the_background(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=8)
+    world.give_atxs(1, 11)
+    world.give_atxs(2, 21)
+
+    def then() -> None:
+        assert has_atx(world.db, records.atx_id(21))
+
+    world.serve(120, then)
+    epochs = {
+        request.epoch for protocol, request in world.others[0].asked if protocol == EPOCH_ATXS
+    }
+    assert {1, 2, 3} <= epochs
+
+
+def test_processing_that_takes_long_does_not_hold_up_downloading(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, start_layer=12)
+    for peer in world.others:
+        peer.slow[OPINIONS] = 20
+    world.serve(60)
+    asked = [request.layer for protocol, request in world.others[0].asked if protocol == LAYER_DATA]
+    assert asked[-1] >= 15
