@@ -221,6 +221,8 @@ class SyncService:
 
     async def _process_for_a_while(self) -> None:
         """Process what has just come; else a layer that just ended would never count as done."""
+        if self.mesh.processed >= self._last_synced:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(self.parameters.interval_ns / NS_PER_SECOND):
                 await self._process_layers()
