@@ -270,8 +270,13 @@ def is_ballot_signed(context: AuditContext, ballot: Ballot) -> bool:
 def check_beacons(context: AuditContext, voted: dict[EpochID, Counter[Beacon]]) -> None:
     """Compare the beacons with those that the reference ballots name."""
     ledger, kind = context.ledger, ObjectKind.BEACON
+    span = context.layer_span()
     recorded = {row.epoch: row for row in context.scan(kind, state_rows.BEACONS)}
     for epoch, row in recorded.items():
+        if span is not None and context.parameters.time.restored_layer is None:
+            # A node knows the beacon of the next epoch at most.
+            last = context.parameters.time.epoch_of(span[1]) + 1
+            ledger.compare(kind, epoch, "epoch", min(epoch, last), epoch)
         if epoch not in voted:
             ledger.skip(kind, "no ballot of its epoch is in the file")
             continue

@@ -38,9 +38,10 @@ class CertificateChecker:
     def check(self) -> None:
         """Check every certificate."""
         ledger, kind = self.context.ledger, ObjectKind.CERTIFICATE
-        certified = self.context.facts.certified
+        certified, span = self.context.facts.certified, self.context.layer_span()
         for row in self.context.scan(kind, state_rows.CERTIFICATES, "1 ORDER BY layer"):
             in_layer = certified.setdefault(row.layer, {})
+            self._check_layer(row, span)
             self._check_block(row)
             if row.is_valid:
                 others = sum(in_layer.values())
@@ -52,6 +53,14 @@ class CertificateChecker:
             else:
                 self._check_certificate(row, row.certificate)
         self._check_unused()
+
+    def _check_layer(self, row: CertificateRow, span: tuple[LayerID, LayerID] | None) -> None:
+        """Check that a row is of a layer that the chain has reached."""
+        if span is not None:
+            reached = min(max(row.layer, span[0]), span[1])
+            self.context.ledger.compare(
+                ObjectKind.CERTIFICATE, _name(row), "layer", reached, row.layer
+            )
 
     def _check_block(self, row: CertificateRow) -> None:
         if row.block == NO_BLOCK:

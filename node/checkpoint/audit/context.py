@@ -330,6 +330,12 @@ class AuditContext:
         row = self.find(state_rows.BEACONS, "epoch = ?", epoch)
         return None if row is None else row.beacon
 
+    def layer_span(self) -> tuple[LayerID, LayerID] | None:
+        """Return the first and the last layer that have a row; None: there is none."""
+        first = self.find(state_rows.LAYERS, "1 ORDER BY id LIMIT 1")
+        last = self.find(state_rows.LAYERS, "1 ORDER BY id DESC LIMIT 1")
+        return None if first is None or last is None else (first.layer, last.layer)
+
     def find_block(self, identifier: BlockID) -> state_rows.BlockRow | None:
         """Return a block by the identifier of its content."""
         stored = self.facts.moved_blocks.get(identifier, identifier.ljust(PADDED_SIZE, b"\0"))

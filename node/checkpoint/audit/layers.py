@@ -118,6 +118,8 @@ class LayerChecker:
             ledger.tallies[kind].checks["place in the sequence"] += 1
         elif row.layer > expected and home.keys() & self._named_in(expected, row.layer):
             ledger.miss(kind, expected, "its block")
+        elif row.layer > expected and expected in self.context.facts.certified:
+            ledger.miss(kind, expected, "its certificate")
         else:
             ledger.fail(kind, row.layer, "place in the sequence", expected, row.layer)
         return False

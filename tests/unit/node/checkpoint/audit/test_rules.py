@@ -135,10 +135,12 @@ def test_an_unknown_member_of_an_active_set_is_found(chain: Recorded) -> None:
 
 
 def test_beacons_of_epochs_without_ballots_are_counted(chain: Recorded) -> None:
-    chain.run("INSERT INTO beacons VALUES (7, x'01020304')")
+    chain.run("INSERT INTO beacons VALUES (3, x'01020304')")
     report = chain.audit()
     assert report.findings == ()
     assert unchecked(report, K.BEACON) == {"no ballot of its epoch is in the file": 1}
+    chain.run("UPDATE beacons SET epoch = 7 WHERE epoch = 3")
+    assert chain.differences() == [(K.BEACON, "epoch")]
 
 
 # --- blocks ---
@@ -233,19 +235,16 @@ def test_seats_and_subjects_of_messages_are_checked(chain: Recorded) -> None:
     assert chain.differences() == [(K.CERTIFICATE, "distinct certifiers")]
 
 
+def test_certificates_of_layers_that_are_not_reached_are_found(chain: Recorded) -> None:
+    chain.run("UPDATE certificates SET layer = 60 WHERE layer = 20")
+    assert (K.CERTIFICATE, "layer") in chain.differences()
+
+
 def test_certificates_of_epochs_without_a_beacon_are_counted(chain: Recorded) -> None:
-    blob = chain.value("SELECT cert FROM certificates WHERE layer = 20")
-    certificate = scale.decode(Certificate, blob)
-    (message,) = certificate.signatures
-    later = replace(message, content=replace(message.content, layer=LayerID(60)))
-    signature = chain_signer().sign(Domain.HARE, later.signed_bytes())
-    moved = replace(certificate, signatures=(replace(later, signature=signature),))
-    chain.run(
-        "INSERT INTO certificates VALUES (60, ?, ?, 1)", certificate.block_id, scale.encode(moved)
-    )
+    chain.run("DELETE FROM beacons")
+    chain.run("DELETE FROM ballots")
     report = chain.audit()
-    assert report.findings == ()
-    assert unchecked(report, K.CERTIFICATE) == {"the beacon of its epoch is not in the file": 1}
+    assert unchecked(report, K.CERTIFICATE) == {"the beacon of its epoch is not in the file": 3}
 
 
 # --- proofs of misbehaviour ---
@@ -368,6 +367,15 @@ def test_two_missing_layers_are_told_once(chain: Recorded) -> None:
     chain.run("UPDATE layers SET id = 400 WHERE id = 22")
     chain.run("UPDATE layers SET applied_block = zeroblob(20) WHERE id = 400")
     assert (K.LAYER, "in the file") in chain.differences()
+
+
+def test_a_missing_layer_that_is_not_named_by_anything_shows_at_the_next(chain: Recorded) -> None:
+    chain.run("DELETE FROM layers WHERE id = 20")
+    chain.run("DELETE FROM certificates WHERE layer = 20")
+    report = chain.audit()
+    assert [(f.kind, f.rule, f.id, f.ours) for f in report.findings] == [
+        (K.LAYER, "place in the sequence", "21", "20")
+    ]
 
 
 def test_a_changed_order_of_transactions_is_found(chain: Recorded) -> None:

@@ -171,7 +171,7 @@ DELETIONS = [
     ("ballots", "layer = 21", K.BALLOT, "votes"),
     ("beacons", "1", K.BEACON, "beacon"),
     ("blocks", "layer = 21", K.BLOCK, "in the file"),
-    ("layers", "id = 20", K.LAYER, "place in the sequence"),
+    ("layers", "id = 20", K.LAYER, "in the file"),
     ("layers", "id = 21", K.LAYER, "in the file"),
     ("accounts", "layer_updated = 21", K.ACCOUNT, "version"),
     ("rewards", "layer = 21", K.REWARD, "reward"),
