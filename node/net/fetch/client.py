@@ -195,11 +195,11 @@ class Fetcher:
                 for batch in batches:
                     tasks.create_task(self._ask(batch))
                 if not batches:
-                    self._fail_all(UnavailableError("no peers to ask"))
+                    self._fail_unsent(UnavailableError("no peers to ask"))
 
-    def _fail_all(self, error: SpacemeshError) -> None:
-        for key in tuple(self._waiting):
-            self.planner.on_failed(key)
+    def _fail_unsent(self, error: SpacemeshError) -> None:
+        """Tell those whose objects nobody can be asked for; answers under way may still come."""
+        for key in self.planner.take_unsent():
             self._settle(key, error)
 
     async def _ask(self, batch: PlannedBatch) -> None:

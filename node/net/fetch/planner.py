@@ -132,6 +132,12 @@ class FetchPlanner:
         self._unsent[wanted_hash] = wanted
         return True
 
+    def take_unsent(self) -> tuple[Hash32, ...]:
+        """Forget the hashes that wait to be sent, and return them."""
+        taken = tuple(self._unsent)
+        self._unsent.clear()
+        return taken
+
     def on_failed(self, wanted_hash: Hash32) -> None:
         """The peer could not be asked: whoever waits is told, nothing is retried here."""
         self._sent.pop(wanted_hash, None)

@@ -296,3 +296,35 @@ async def test_a_full_queue_is_not_kept_waiting() -> None:
     async with world.running():
         await world.fetcher.fetch(Hint.ATX, [key(number) for number in range(3)])
     assert len(world.stores["a"]) == 3
+
+
+async def test_answers_under_way_come_though_the_last_peer_has_left() -> None:
+    world = World()
+    world.stores["b"][key(1)] = b"x"
+
+    async def validate(wanted: Hash32, peer: PeerID, data: bytes) -> None:
+        for name in "bc":
+            world.ends["a"].drop(PeerID(name), "gone")
+        with pytest.raises(FetchError, match="no peers"):
+            await world.fetcher.fetch(Hint.POET, [key(2)])
+        await world.validate(wanted, peer, data)
+
+    world.fetcher.register_holder(PeerID("b"), [key(1)])
+    async with world.running():
+        await world.fetcher.fetch(Hint.ATX, [key(1)], validator=validate)
+    assert world.stores["a"] == {key(1): b"x"}
+
+
+def test_holders_that_have_nothing_are_believed_if_that_is_asked_for() -> None:
+    planner = FetchPlanner(entropy=zeros)
+    planner.register_holder("p", [key(1)])
+    planner.register_holder("q", [key(1)])
+    for number in (1, 2):
+        planner.want(Hint.BALLOT, key(number), from_holders=True)
+    (batch,) = planner.plan(("p", "q"))
+    assert batch.peer == "p"
+    assert planner.on_missing(key(1))
+    assert planner.on_missing(key(2))
+    planner.plan(("p", "q"))
+    assert not planner.on_missing(key(1))
+    assert planner.on_missing(key(2))
