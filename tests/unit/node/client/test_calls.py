@@ -126,8 +126,8 @@ def serving() -> Iterator[str]:
 
 def _wait(request: types_pb2.SimpleString, context: grpc.ServicerContext) -> types_pb2.SimpleString:
     ended = threading.Event()
-    context.add_callback(ended.set)
-    ended.wait()
+    if context.add_callback(ended.set):  # False where the call has ended already
+        ended.wait()
     return request
 
 
