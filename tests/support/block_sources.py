@@ -29,6 +29,7 @@ class RecordedFetcher(Fetcher):
         *,
         validator: Validator | None = None,
         limited: bool = False,
+        from_holders: bool = False,
     ) -> None:
         self.asked.append((hint, tuple(hashes)))
 
