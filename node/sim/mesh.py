@@ -7,6 +7,7 @@ that they have applied.  Everything follows from the plan: the same one gives th
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from node.base.hashing import hash32
 from node.sim.faults import FaultPlan, draw_faults
@@ -18,6 +19,9 @@ from node.store.identities import malicious_smeshers
 from node.store.layers import find_applied_block, find_state_hash
 from node.types.ids import NO_BLOCK, SmesherID
 from node.types.layer import EpochID, LayerID
+
+ASKED_FOR_MALICIOUS: Final = 3
+"""Peers whose lists of malicious smeshers a starting node waits for, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +95,10 @@ def run_mesh(plan: MeshPlan, folder: Path, report: Callable[[str, int, int], Non
     Raises:
         ConfigError: there is no such preset, or it cannot be simulated.
     """
-    config = world_config(folder, preset=plan.preset)
+    # A node asks so many peers for the malicious before it takes part: no more than there are.
+    asked = str(max(1, min(ASKED_FOR_MALICIOUS, plan.nodes - 1)))
+    settings = {"syncer.malfeasance-sync.min-sync-peers": asked}
+    config = world_config(folder, settings, preset=plan.preset)
     main = config.main
     faults = FaultPlan()
     if plan.faults:
