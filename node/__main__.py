@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -124,12 +124,12 @@ async def _serve(config: NodeConfig, clock: Clock) -> None:
 
 
 @contextlib.contextmanager
-def _signals(stop: object) -> Iterator[None]:
+def _signals(stop: Callable[[int], None]) -> Iterator[None]:
     """Let the first SIGINT or SIGTERM end the node in order, and the second one at once."""
     loop = asyncio.get_running_loop()
     wanted = (signal.SIGINT, signal.SIGTERM)
     for number in wanted:
-        loop.add_signal_handler(number, stop, number)  # type: ignore[arg-type]
+        loop.add_signal_handler(number, stop, number)
     try:
         yield
     finally:

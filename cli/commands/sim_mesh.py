@@ -13,6 +13,7 @@ import typer
 from cli.context import Context
 from cli.errors import CheckFailedError
 from cli.records import Identifier, Result, Table
+from node.base.errors import PreconditionError
 
 if TYPE_CHECKING:
     from node.sim.mesh import Disagreement, MeshReport
@@ -109,6 +110,11 @@ def mesh(
 def _folder(chosen: Path | None) -> Iterator[Path]:
     if chosen is not None:
         chosen.mkdir(parents=True, exist_ok=True)
+        if any(chosen.iterdir()):
+            raise PreconditionError(
+                f"{chosen} is not empty",
+                hint="choose another folder: a run begins from nothing, and removes nothing",
+            )
         yield chosen
         return
     with tempfile.TemporaryDirectory(prefix="smcli-sim-") as name:

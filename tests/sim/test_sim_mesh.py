@@ -65,3 +65,12 @@ def test_without_faults_nothing_is_drawn(tmp_path: Path) -> None:
     done = run_cli(["sim", "mesh", "--nodes", "1", "--epochs", "1", "--no-faults"], tmp_path)
     assert done.code == 0, done.stderr
     assert "0 restarts" in done.stdout
+
+
+def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "world" / "node0"
+    kept.mkdir(parents=True)
+    done = run_cli(["sim", "mesh", "--folder", str(kept.parent)], tmp_path)
+    assert done.code == 7
+    assert "is not empty" in done.stderr
+    assert list(kept.parent.iterdir()) == [kept]
