@@ -1,6 +1,6 @@
 """Whole nodes in one process and on one virtual clock, from one seed.
 
-A world has a network, a PoET and any number of nodes; each node has a folder of its own
+A world has a network, PoETs and any number of nodes; each node has a folder of its own
 with real databases and real PoST data.  Nothing differs from the daemon but links, clock,
 randomness, and that work is done at once instead of in other processes.
 """
@@ -89,7 +89,7 @@ class SimulatedNode:
 
 @dataclass(kw_only=True)
 class World:
-    """Nodes that share a network, a PoET and a clock."""
+    """Nodes that share a network, PoETs and a clock."""
 
     folder: Path
     seed: int
@@ -105,26 +105,37 @@ class World:
     start_before_ns: int = 20 * NS_PER_S
     """How long before genesis the clock begins."""
 
+    adjust: Callable[[int, Environment], Environment] = field(
+        default=lambda _number, environment: environment
+    )
+    """Gives a node, by its number, something else to stand on than the others have."""
+
+    poet_count: int = 1
+    """How many PoETs every node registers with."""
+
     network: MemoryNetwork = field(init=False)
     random: Randomness = field(init=False)
     clock: LoopClock = field(init=False)
     posts: InlinePosts = field(default_factory=InlinePosts)
     nodes: dict[str, SimulatedNode] = field(default_factory=dict)
+    poets: tuple[PoetServer, ...] = field(init=False)
     _stack: ExitStack = field(default_factory=ExitStack)
-    _poet: PoetServer = field(init=False)
     _tasks: asyncio.TaskGroup = field(init=False)
     _built: int = 0
 
     def __post_init__(self) -> None:
-        """Make clock, network and PoET."""
+        """Make clock, network and PoETs."""
         self.random = Randomness(b"world %d" % self.seed)
         self.clock = LoopClock(GENESIS_NS - self.start_before_ns)
         self.network = MemoryNetwork(links=self.links)
-        schedule = poet_schedule(self.config, GENESIS_NS)
-        self._poet = PoetServer(
-            PoetConfig(schedule=schedule, round_leaves=ROUND_LEAVES),
-            self._stack.enter_context(RoundStore(self.folder / "poet" / "db")),
-            self.folder / "poet" / "rounds",
+        self.poets = tuple(self._poet(number) for number in range(self.poet_count))
+
+    def _poet(self, number: int) -> PoetServer:
+        folder = self.folder / ("poet" if number == 0 else f"poet{number}")
+        return PoetServer(
+            PoetConfig(schedule=poet_schedule(self.config, GENESIS_NS), round_leaves=ROUND_LEAVES),
+            self._stack.enter_context(RoundStore(folder / "db")),
+            folder / "rounds",
             InlineProver(ClearEngine()),
             now_ns=self.clock.now_ns,
             entropy=self.random,
@@ -146,31 +157,31 @@ class World:
         identities.register(Identity(f"{name}.key", signer))
         coinbase = Address(bytes(4) + signer.smesher_id[:20])
         end = self.network.join(name)
-        node = Node(
-            Environment(
-                config=self.config,
-                db=databases.enter_context(open_state(folder)),
-                local=databases.enter_context(open_local(folder)),
-                network=end,
-                clock=LoopClock(GENESIS_NS - self.start_before_ns + self.skew_ns(number)),
-                entropy=Randomness(b"%s of %d, %d" % (name.encode(), self.seed, self._built)),
-                workers=InlineWorkers(),
-                post_verifier=self.posts,
-                prover=self.posts,
-                nonces=self.posts,
-                poet_engine=ClearEngine(),
-                poets=(
-                    LocalPoetClient(
-                        self._poet,
-                        backoff=poet_backoff(self.config.poet),
-                        random_below=self.random.below,
-                    ),
-                ),
-                identities=identities,
-                genesis_accounts=self.accounts,
-                coinbase=lambda: coinbase,
-            )
+        environment = Environment(
+            config=self.config,
+            db=databases.enter_context(open_state(folder)),
+            local=databases.enter_context(open_local(folder)),
+            network=end,
+            clock=LoopClock(GENESIS_NS - self.start_before_ns + self.skew_ns(number)),
+            entropy=Randomness(b"%s of %d, %d" % (name.encode(), self.seed, self._built)),
+            workers=InlineWorkers(),
+            post_verifier=self.posts,
+            prover=self.posts,
+            nonces=self.posts,
+            poet_engine=ClearEngine(),
+            poets=tuple(
+                LocalPoetClient(
+                    poet,
+                    backoff=poet_backoff(self.config.poet),
+                    random_below=self.random.below,
+                )
+                for poet in self.poets
+            ),
+            identities=identities,
+            genesis_accounts=self.accounts,
+            coinbase=lambda: coinbase,
         )
+        node = Node(self.adjust(number, environment))
         preset_beacon(node)
         made = SimulatedNode(
             name=name,
@@ -186,16 +197,17 @@ class World:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the PoET and all nodes for the length of the block."""
+        """Run the PoETs and all nodes for the length of the block."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            poet = tasks.create_task(self._poet.run())
+            running = [tasks.create_task(poet.run()) for poet in self.poets]
             for name in self.nodes:
                 self.start(name)
             try:
                 yield
             finally:
-                poet.cancel()
+                for poet in running:
+                    poet.cancel()
                 for node in self.nodes.values():
                     if node.task is not None:
                         node.task.cancel()
