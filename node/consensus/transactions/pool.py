@@ -13,10 +13,13 @@ from node.base.errors import IgnoreError
 from node.consensus.transactions.machine import AccountQueue, Candidate, predict, select
 from node.store.accounts import find_account
 from node.store.db import Database
+from node.store.layers import find_applied_layer
 from node.store.transactions import (
+    blocks_with,
     find_transaction_header,
     pending_transactions,
     principals_with_pending,
+    proposals_with,
     put_in_proposal,
     put_transaction,
 )
@@ -101,26 +104,44 @@ class TransactionPool:
         touched.update(t.header.principal for t in applied.ineffective if t.header is not None)
         touched.update(address for address, queue in self._queues.items() if queue.has_more)
         for address in sorted(touched):
-            self._rebuild(address)
+            self._rebuild(address, applied.layer)
+        self._offer_again(applied.layer)
 
     def on_reverted(self, layer: LayerID) -> None:
         """See the mesh's TransactionsListener."""
         self._rebuild_all()
 
+    def _offer_again(self, applied: LayerID) -> None:
+        """Let go of what was to be in an applied layer and is not: nobody else offers it.
+
+        The reference waits until its account is touched again, or until a layer is empty.
+        """
+        for queue in self._queues.values():
+            for candidate in queue.candidates:
+                if candidate.layer is not None and candidate.layer <= applied:
+                    candidate.layer = self._next_layer(candidate.id, applied)
+
+    def _next_layer(self, transaction: TransactionID, applied: LayerID | None) -> LayerID | None:
+        """Return the lowest layer behind the state whose blocks or proposals hold it."""
+        blocks = blocks_with(self.db, transaction, after=applied)
+        proposals = proposals_with(self.db, transaction, after=applied)
+        return next((layer for held in (blocks, proposals) for layer, _ in held), None)
+
     def _rebuild_all(self) -> None:
         self._queues.clear()
+        applied = find_applied_layer(self.db)
         for address, _ in principals_with_pending(self.db):
-            self._rebuild(address)
+            self._rebuild(address, applied)
 
-    def _rebuild(self, address: Address) -> None:
+    def _rebuild(self, address: Address, applied: LayerID | None) -> None:
         """Make an account's queue anew from the state and the store."""
-        before = self._queues.pop(address, None)
-        layers = {c.id: c.layer for c in before.candidates} if before else {}
+        self._queues.pop(address, None)
         queue = self._fresh(address)
         for stored in pending_transactions(self.db, address, queue.next_nonce):
             header = _header_of(stored.transaction)
             tx_id = stored.transaction.raw.id
-            candidate = Candidate(tx_id, header, stored.received_ns, layer=layers.get(tx_id))
+            layer = self._next_layer(tx_id, applied)
+            candidate = Candidate(tx_id, header, stored.received_ns, layer=layer)
             try:
                 queue.add(candidate)
             except IgnoreError:

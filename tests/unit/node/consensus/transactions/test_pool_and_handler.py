@@ -158,6 +158,26 @@ async def test_proposals_mark_what_they_offer(world: World) -> None:
     assert list(proposals_with(world.db, ids[0])) == [(20, proposal)]
 
 
+async def test_what_a_layer_was_to_hold_and_does_not_is_offered_again(world: World) -> None:
+    raw = world.spend(1)
+    await world.handler.on_gossip(PEER, raw)
+    tx_id = RawTransaction.of(raw).id
+    offered, other = ProposalID(b"p" * 20), ProposalID(b"q" * 20)
+    world.pool.on_proposal(LayerID(FIRST + 1), offered, [tx_id])
+    assert world.pool.select(5) == ()
+    assert world.make_pool().select(5) == ()
+    world.apply(FIRST + 1)
+    assert world.pool.select(5) == (tx_id,)
+    world.pool.on_proposal(LayerID(FIRST + 2), offered, [tx_id])
+    world.pool.on_proposal(LayerID(FIRST + 3), other, [tx_id])
+    world.apply(FIRST + 2)
+    assert world.pool.select(5) == ()
+    world.apply(FIRST + 3)
+    assert world.pool.select(5) == (tx_id,)
+    world.apply(FIRST + 4, raw)
+    assert world.pool.count() == 0
+
+
 async def test_a_restart_and_a_revert_rebuild_the_queues(world: World) -> None:
     raws = [world.spend(nonce) for nonce in (1, 2)]
     for raw in raws:
