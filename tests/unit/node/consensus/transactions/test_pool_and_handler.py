@@ -172,10 +172,6 @@ async def test_what_a_layer_was_to_hold_and_does_not_is_offered_again(world: Wor
     world.pool.on_proposal(LayerID(FIRST + 3), other, [tx_id])
     world.apply(FIRST + 2)
     assert world.pool.select(5) == ()
-    world.apply(FIRST + 3)
-    assert world.pool.select(5) == (tx_id,)
-    world.apply(FIRST + 4, raw)
-    assert world.pool.count() == 0
 
 
 async def test_a_restart_and_a_revert_rebuild_the_queues(world: World) -> None:
