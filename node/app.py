@@ -29,6 +29,7 @@ from node.events import LayerStarted
 from node.layer_ticker import LayerTicker
 from node.net.fetch.mesh_server import MeshServer
 from node.net.fetch.wire import Hint
+from node.net.peersync import PeerSync
 from node.store.layers import find_applied_layer
 from node.wiring import (
     FetchRoute,
@@ -49,6 +50,12 @@ class Node(Components):
             ConfigError: the configuration does not describe a network that can be run.
         """
         super().__init__(environment)
+        self.peersync = PeerSync(
+            network=environment.network,
+            clock=self.clock,
+            bus=self.bus,
+            config=self.config.time.peersync,
+        )
         self.mesh.initialise(environment.genesis_accounts)
         self._warm_up()
         self._connect()
@@ -65,6 +72,7 @@ class Node(Components):
         """Run every service until cancelled; a failing one stops all."""
         services: list[Callable[[], Coroutine[Any, Any, None]]] = [
             self.fetcher.run,
+            self.peersync.run,
             self.sync_service.run,
             self.mesh.run,
             self.beacon_service.run,

@@ -244,7 +244,7 @@ class World:
         self._stack.close()
 
     def _supervised(self, node: Node, folder: Path, signer: Signer) -> SupervisedPost:
-        opts = self.config.smeshing.opts
+        opts = node.config.smeshing.opts
         directory = folder / "post"
         supervised = SupervisedPost(
             smesher=signer.smesher_id,
