@@ -82,6 +82,8 @@ class Node(Components):
             *(builder.run for builder in self.atx_builders),
             self._follow_layers,
         ]
+        if self.bootstrap is not None:
+            services.append(self.bootstrap.run)
         async with asyncio.TaskGroup() as tasks:
             for service in services:
                 tasks.create_task(service())

@@ -9,6 +9,7 @@ from typing import Final
 
 from node.base import scale
 from node.base.errors import ConfigError
+from node.checkpoint.bootstrap import BootstrapUpdater
 from node.config.genesis import genesis_id
 from node.config.model.consensus import HareConfig
 from node.config.model.root import NodeConfig
@@ -496,11 +497,10 @@ class Components:
         return PostRegistry()
 
     @cached_property
-    def proposal_builder(self) -> ProposalBuilder:
-        """Proposes in the layers our smeshers are eligible in."""
-        environment = self.environment
+    def own_active_sets(self) -> ActiveSetBuilder:
+        """Prepares the active sets of our own ballots."""
         main = self.config.main
-        active_sets = ActiveSetBuilder(
+        return ActiveSetBuilder(
             db=self.db,
             local=environment.local,
             time=self.time,
@@ -510,9 +510,35 @@ class Components:
         )
         return ProposalBuilder(
             db=self.db,
-            local=environment.local,
+            local=self.environment.local,
             clock=self.clock,
             time=self.time,
+
+    @cached_property
+    def bootstrap(self) -> BootstrapUpdater | None:
+        """Fetches fallback beacons and active sets, if there are any."""
+        environment = self.environment
+        if environment.bootstrap is None:
+            return None
+        return BootstrapUpdater(
+            files=environment.bootstrap,
+            config=self.config.bootstrap,
+            db=self.db,
+            time=self.time,
+            clock=self.clock,
+            workers=environment.workers,
+            fetcher=self.fetcher,
+            beacons=self.beacon,
+            active_sets=(self.active_sets, self.own_active_sets),
+            atxs_synced=lambda: self.sync.atxs_synced,
+            entropy=environment.entropy,
+        )
+
+    @cached_property
+    def proposal_builder(self) -> ProposalBuilder:
+        """Proposes in the layers our smeshers are eligible in."""
+        environment = self.environment
+        main = self.config.main
             bus=self.bus,
             network=environment.network,
             config=self.config.tortoise,
@@ -522,7 +548,7 @@ class Components:
             atxdata=self.atxdata,
             tortoise=self.tortoise,
             transactions=self.transactions,
-            active_sets=active_sets,
+            active_sets=self.own_active_sets,
             layer_size=main.layer_average_size,
             transactions_per_slot=main.txs_per_proposal,
         )

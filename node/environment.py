@@ -6,6 +6,7 @@ The daemon, the standalone network and the simulations differ in nothing else.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from node.checkpoint.bootstrap import BootstrapFiles
 from node.config.model.root import NodeConfig
 from node.consensus.activation.ports import NonceVerifier
 from node.consensus.malfeasance.ports import PostVerifier
@@ -52,3 +53,6 @@ class Environment:
 
     coinbase: Callable[[], Address]
     """Where the rewards of our own ATXs go."""
+
+    bootstrap: BootstrapFiles | None = None
+    """Fallback beacons and active sets; None: there are none."""

@@ -18,6 +18,8 @@ from node.app import Node
 from node.base.bech32 import decode_address
 from node.base.errors import ConfigError
 from node.base.hashing import hash32
+from node.checkpoint.bootstrap import FOLDER as BOOTSTRAP_FOLDER
+from node.checkpoint.bootstrap import BootstrapFiles, HttpUpdates
 from node.config.durations import Instant
 from node.config.genesis import GENESIS_FILE, check_genesis, encode_genesis
 from node.config.model.root import NodeConfig
@@ -44,6 +46,7 @@ from node.post.process import PostProcess
 from node.post.service import ServiceOptions
 from node.post.verifier_pool import PostVerifier
 from node.runtime.files import locked, make_folder, write_new
+from node.runtime.http import open_http
 from node.runtime.workers import thread_workers
 from node.smesher.identities import Identities, Identity
 from node.smesher.keyfile import create_identity, read_identities
@@ -221,6 +224,10 @@ async def open_standalone(
                 for text, amount in config.genesis.accounts.items()
             ),
             coinbase=lambda: coinbase.address,
+            bootstrap=BootstrapFiles(
+                source=HttpUpdates(await stack.enter_async_context(open_http())),
+                folder=folder / BOOTSTRAP_FOLDER,
+            ),
         )
         genesis_id = Node.genesis_id_of(config)
         for key in read_identities(folder) or (create_identity(folder, entropy),):

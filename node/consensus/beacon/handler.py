@@ -93,13 +93,8 @@ class BeaconHandler:
         """Return the beacon of an epoch, or None while it is not known."""
         return self._beacons.get(epoch) or find_beacon(self.db, epoch)
 
-    def set_beacon(self, epoch: EpochID, beacon: Beacon, *, override: bool = False) -> None:
+    def set_beacon(self, epoch: EpochID, beacon: Beacon) -> None:
         """Store the beacon of an epoch and tell who waits for it.
-
-        Args:
-            epoch: the epoch the beacon is for.
-            beacon: the beacon.
-            override: replace another one that is known already: it comes from a trusted source.
 
         Raises:
             IgnoreError: another beacon is known for the epoch.
@@ -108,9 +103,20 @@ class BeaconHandler:
         if known == beacon:
             self._beacons[epoch] = beacon
             return
-        if known is not None and not override:
+        if known is not None:
             raise IgnoreError(f"epoch {epoch} has beacon {known}, not {beacon}")
         with self.db.batch() as batch:
+        self._store_beacon(epoch, beacon)
+
+    def on_fallback(self, epoch: EpochID, beacon: Beacon) -> None:
+        """Take a trusted beacon for an epoch, whatever was known before.
+
+        Who waits for it is told in any case: after a start nobody may know it yet.
+        """
+        log.info("beacon_fallback", epoch=epoch, beacon=beacon, before=self.find_beacon(epoch))
+        self._store_beacon(epoch, beacon)
+
+    def _store_beacon(self, epoch: EpochID, beacon: Beacon) -> None:
             put_beacon(batch, epoch, beacon)
         self._beacons[epoch] = beacon
         for listener in self.listeners:

@@ -236,16 +236,17 @@ def test_invalid_proposals_are_relayed_but_not_counted(node: Node) -> None:
     node.chain.db.close()
 
 
-def test_a_known_beacon_stays_unless_a_trusted_source_overrides_it(node: Node) -> None:
+def test_a_known_beacon_stays_until_a_trusted_source_names_another(node: Node) -> None:
     handler = node.handler
     handler.set_beacon(EPOCH, BEACON)
     handler.set_beacon(EPOCH, BEACON)
     other = Beacon(b"else")
     with pytest.raises(IgnoreError, match="has beacon"):
         handler.set_beacon(EPOCH, other)
-    handler.set_beacon(EPOCH, other, override=True)
+    handler.on_fallback(EPOCH, other)
+    handler.on_fallback(EPOCH, other)
     assert find_beacon(node.chain.db, EPOCH) == other == handler.find_beacon(EPOCH)
-    assert node.told.beacons == [(EPOCH, BEACON), (EPOCH, other)]
+    assert node.told.beacons == [(EPOCH, BEACON), (EPOCH, other), (EPOCH, other)]
     handler.end_epoch(EpochID(5))
     assert handler.find_beacon(EPOCH) == other
     node.chain.db.close()
