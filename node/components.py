@@ -502,17 +502,12 @@ class Components:
         main = self.config.main
         return ActiveSetBuilder(
             db=self.db,
-            local=environment.local,
+            local=self.environment.local,
             time=self.time,
             atxdata=self.atxdata,
             grade_delay_ns=main.atx_grade_delay,
             good_percent=main.miner_good_atxs_percent,
         )
-        return ProposalBuilder(
-            db=self.db,
-            local=self.environment.local,
-            clock=self.clock,
-            time=self.time,
 
     @cached_property
     def bootstrap(self) -> BootstrapUpdater | None:
@@ -539,6 +534,11 @@ class Components:
         """Proposes in the layers our smeshers are eligible in."""
         environment = self.environment
         main = self.config.main
+        return ProposalBuilder(
+            db=self.db,
+            local=environment.local,
+            clock=self.clock,
+            time=self.time,
             bus=self.bus,
             network=environment.network,
             config=self.config.tortoise,

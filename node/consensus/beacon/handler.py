@@ -105,7 +105,6 @@ class BeaconHandler:
             return
         if known is not None:
             raise IgnoreError(f"epoch {epoch} has beacon {known}, not {beacon}")
-        with self.db.batch() as batch:
         self._store_beacon(epoch, beacon)
 
     def on_fallback(self, epoch: EpochID, beacon: Beacon) -> None:
@@ -117,6 +116,7 @@ class BeaconHandler:
         self._store_beacon(epoch, beacon)
 
     def _store_beacon(self, epoch: EpochID, beacon: Beacon) -> None:
+        with self.db.batch() as batch:
             put_beacon(batch, epoch, beacon)
         self._beacons[epoch] = beacon
         for listener in self.listeners:
