@@ -41,7 +41,7 @@ from node.consensus.tortoise.machine import Tortoise
 from node.consensus.tortoise.parameters import tortoise_parameters
 from node.consensus.transactions.handler import TransactionHandler
 from node.consensus.transactions.pool import TransactionPool
-from node.crypto.ed25519 import Signer, Verifier
+from node.crypto.ed25519 import Signer
 from node.environment import Environment
 from node.events import Bus
 from node.net.fetch.choice import PeerChoice
@@ -89,7 +89,7 @@ class Components:
         self.outputs: asyncio.Queue[HareOutput] = asyncio.Queue(MAX_HARE_OUTPUTS)
         self.patrol = LayerPatrol()
         self.atxdata = AtxData()
-        self.verifier = Verifier(self.genesis_id)
+        self.verifier = environment.verifier(self.genesis_id)
 
     # The network's identity
 
@@ -351,7 +351,12 @@ class Components:
     @cached_property
     def oracle(self) -> EligibilityOracle:
         """How many seats a proof wins."""
-        return EligibilityOracle(db=self.db, active_sets=self.active_sets, time=self.time)
+        return EligibilityOracle(
+            db=self.db,
+            active_sets=self.active_sets,
+            time=self.time,
+            check_vrf=self.verifier.verify_vrf,
+        )
 
     @cached_property
     def beacon_service(self) -> BeaconService:

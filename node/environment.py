@@ -10,6 +10,7 @@ from node.checkpoint.bootstrap import BootstrapFiles
 from node.config.model.root import NodeConfig
 from node.consensus.activation.ports import NonceVerifier
 from node.consensus.malfeasance.ports import PostVerifier
+from node.crypto.ed25519 import Verifier
 from node.layer_ticker import Clock
 from node.net.ports import Network
 from node.poet.client import PoetClient
@@ -20,6 +21,7 @@ from node.smesher.identities import Identities
 from node.store.db import Database
 from node.types.account import Account
 from node.types.address import Address
+from node.types.ids import GenesisID
 
 
 @dataclass(kw_only=True)
@@ -56,3 +58,6 @@ class Environment:
 
     bootstrap: BootstrapFiles | None = None
     """Fallback beacons and active sets; None: there are none."""
+
+    verifier: Callable[[GenesisID], Verifier] = Verifier
+    """Makes what checks the signatures of a network."""

@@ -34,7 +34,7 @@ from node.crypto.group import (
     multiply_base,
     subtract,
 )
-from node.crypto.vrf import SEED_SIZE, VrfSigner
+from node.crypto.vrf import SEED_SIZE, VrfSigner, verify_vrf
 from node.types.ids import EdSignature, GenesisID, PublicKey, SmesherID, VrfSignature
 
 PRIVATE_KEY_SIZE = 64
@@ -82,7 +82,7 @@ class Signer:
 
 
 class Verifier:
-    """Verifies signatures of smeshers on one network."""
+    """Verifies signatures and VRF proofs of smeshers on one network."""
 
     def __init__(self, genesis_id: bytes) -> None:
         """Take the network's 20-byte identifier."""
@@ -92,6 +92,10 @@ class Verifier:
         """Return whether the signature is the key's, for this kind of message."""
         covered = signed_bytes(self.genesis_id, domain, message)
         return verify_signature(public_key, covered, signature)
+
+    def verify_vrf(self, public_key: bytes, alpha: bytes, proof: bytes) -> bool:
+        """Return whether a VRF proof is the key's; no network enters into it."""
+        return verify_vrf(public_key, alpha, proof)
 
 
 def private_key_of(seed: bytes) -> bytes:

@@ -14,8 +14,9 @@ Source: go-spacemesh, signing; curve25519-voi, extra/ecvrf; RFC 9380 section 6.7
 digest section 3.
 """
 
+from collections.abc import Callable
 from hashlib import sha512
-from typing import Final
+from typing import Final, TypeAlias
 
 from gmpy2 import mpz, powmod
 
@@ -55,6 +56,10 @@ HASH_SUFFIX: Final = UNIFORM_SIZE.to_bytes(2, "big") + b"\x00" + DOMAIN_SUFFIX
 
 ROOT_FACTOR: Final = powmod(2, (FIELD + 3) // 8, FIELD)
 """Square root of 2, up to a fourth root of -1."""
+
+
+VrfCheck: TypeAlias = Callable[[bytes, bytes, bytes], bool]
+"""``verify_vrf``, or what gives the same answers: of (public key, alpha, proof)."""
 
 
 class VrfSigner:

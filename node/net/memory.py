@@ -8,7 +8,8 @@ argument.  A node alone on the network is the standalone network.
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, NamedTuple, Protocol
 
 from node.base.errors import IgnoreError, SpacemeshError, UnavailableError
 from node.base.hashing import hash32
@@ -24,6 +25,21 @@ class Links(Protocol):
 
     def delay_s(self, sender: PeerID, receiver: PeerID) -> float | None:
         """Return the seconds a message takes, or None if it is lost."""
+
+
+class Flooded(NamedTuple):
+    """A gossip message on its way through the network."""
+
+    topic: str
+    data: bytes
+
+    key: bytes
+    """What it is recognised by."""
+
+    @classmethod
+    def of(cls, topic: str, data: bytes) -> "Flooded":
+        """Return a message with its key."""
+        return cls(topic, data, hash32(topic.encode(), data))
 
 
 class PerfectLinks:
@@ -68,6 +84,11 @@ class MemoryEnd:
     _topics: dict[str, GossipHandler] = field(default_factory=dict)
     _protocols: dict[str, RequestHandler] = field(default_factory=dict)
     _seen: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+
+    _coming: dict[bytes, float] = field(default_factory=dict)
+    """When each message under way to us arrives first: another way that takes longer
+    cannot matter, so nothing is sent on it."""
+
     _dropped: set[PeerID] = field(default_factory=set)
     _tasks: asyncio.TaskGroup | None = None
 
@@ -78,6 +99,7 @@ class MemoryEnd:
     def stop(self) -> None:
         """Take part no longer: messages to this end are lost."""
         self._tasks = None
+        self._coming.clear()
 
     def register(self, topic: str, handler: GossipHandler) -> None:
         """See Gossip."""
@@ -85,10 +107,11 @@ class MemoryEnd:
 
     async def publish(self, topic: str, data: bytes) -> None:
         """See Gossip."""
-        if not self._remember(topic, data):
+        message = Flooded.of(topic, data)
+        if not self._remember(message.key):
             raise IgnoreError(f"message of {topic} was published before")
         await self._topics[topic](self.local, data)
-        self._relay(topic, data, source=self.local)
+        self._relay(message, source=self.local)
 
     def serve(self, protocol: str, handler: RequestHandler) -> None:
         """See Requests."""
@@ -120,11 +143,14 @@ class MemoryEnd:
             raise UnavailableError(f"peer {self.local} does not speak {protocol}")
         if self._tasks is None:
             raise UnavailableError(f"peer {self.local} is not connected")
+        answered: asyncio.Future[bytes | SpacemeshError | None] = (
+            asyncio.get_running_loop().create_future()
+        )
         task = self._tasks.create_task(_outcome(handler, peer, data))
-        await asyncio.wait([task])
-        if task.cancelled():
+        task.add_done_callback(partial(_pass_on, answered))
+        answer = await answered
+        if answer is None:
             raise UnavailableError(f"peer {self.local} is gone")
-        answer = task.result()
         if isinstance(answer, SpacemeshError):
             raise UnavailableError(f"peer {self.local} answered: {answer}") from answer
         return answer
@@ -138,29 +164,36 @@ class MemoryEnd:
         """Tell whether this end refuses a peer."""
         return peer in self._dropped
 
+    def has_seen(self, message: Flooded) -> bool:
+        """Tell whether this end has had a message."""
+        return message.key in self._seen
+
     def best(self, count: int) -> tuple[PeerID, ...]:
         """See Peers."""
-        return tuple(sorted(self._connected()))[:count]
+        return tuple(sorted(end.local for end in self._connected()))[:count]
 
     def drop(self, peer: PeerID, reason: str) -> None:
         """See Peers."""
         if peer != self.local:
             self._dropped.add(peer)
 
-    def _connected(self) -> list[PeerID]:
-        return [end.local for end in self.network.ends.values() if self._is_connected(end)]
+    def forget(self) -> None:
+        """Forget which messages were seen, as real ends do after some minutes."""
+        self._seen.clear()
+
+    def _connected(self) -> "list[MemoryEnd]":
+        return [end for end in self.network.ends.values() if self._is_connected(end)]
 
     def _is_connected(self, end: "MemoryEnd") -> bool:
         return (
-            end is not self
-            and end.is_running
+            end.is_running
+            and end is not self
             and end.local not in self._dropped
             and not end.has_dropped(self.local)
         )
 
-    def _remember(self, topic: str, data: bytes) -> bool:
+    def _remember(self, key: bytes) -> bool:
         """Tell whether a message is new, and take note of it."""
-        key = hash32(topic.encode(), data)
         if key in self._seen:
             return False
         self._seen[key] = None
@@ -168,25 +201,42 @@ class MemoryEnd:
             self._seen.popitem(last=False)
         return True
 
-    def _relay(self, topic: str, data: bytes, source: PeerID) -> None:
-        for peer in self._connected():
-            delay = self.network.links.delay_s(self.local, peer)
-            if peer != source and delay is not None:
-                self.network.ends[peer].receive_later(self.local, topic, data, delay)
+    def _relay(self, message: Flooded, source: PeerID) -> None:
+        for end in self._connected():
+            # That a peer has a message already costs nothing to find out here.
+            if end.local == source or end.has_seen(message):
+                continue
+            delay = self.network.links.delay_s(self.local, end.local)
+            if delay is not None:
+                end.receive_message_later(self.local, message, delay)
 
     def receive_later(self, sender: PeerID, topic: str, data: bytes, delay_s: float) -> None:
         """Take a message that is ``delay_s`` away; it is lost if this end has stopped."""
-        if self._tasks is not None:
-            self._tasks.create_task(self._receive(sender, topic, data, delay_s))
+        self.receive_message_later(sender, Flooded.of(topic, data), delay_s)
 
-    async def _receive(self, sender: PeerID, topic: str, data: bytes, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
-        handler = self._topics.get(topic)
-        if handler is None or self._tasks is None or not self._remember(topic, data):
+    def receive_message_later(self, sender: PeerID, message: Flooded, delay_s: float) -> None:
+        """See ``receive_later``; nothing happens where it comes by another way sooner."""
+        if self._tasks is None:
             return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + delay_s
+        first = self._coming.get(message.key)
+        if first is None or at < first:
+            self._coming[message.key] = at
+            loop.call_at(at, self._arrive, sender, message)
+
+    def _arrive(self, sender: PeerID, message: Flooded) -> None:
+        self._coming.pop(message.key, None)
+        handler = self._topics.get(message.topic)
+        if handler is None or self._tasks is None or not self._remember(message.key):
+            return
+        self._tasks.create_task(self._handle(handler, sender, message))
+
+    async def _handle(self, handler: GossipHandler, sender: PeerID, message: Flooded) -> None:
+        topic, data = message.topic, message.data
         verdict = await judge(handler, topic, sender, data, strict=self.network.strict)
         if verdict is Verdict.ACCEPT:
-            self._relay(topic, data, source=sender)
+            self._relay(message, source=sender)
         elif verdict is Verdict.REJECT:
             self.drop(sender, f"invalid message of {topic}")
 
@@ -197,3 +247,13 @@ async def _outcome(handler: RequestHandler, peer: PeerID, data: bytes) -> bytes 
         return await handler(peer, data)
     except SpacemeshError as error:
         return error
+
+
+def _pass_on(
+    answered: "asyncio.Future[bytes | SpacemeshError | None]",
+    task: "asyncio.Task[bytes | SpacemeshError]",
+) -> None:
+    """Tell who asked, if anyone still waits; None: the one who was asked is gone."""
+    if not answered.done():
+        is_gone = task.cancelled() or task.exception() is not None
+        answered.set_result(None if is_gone else task.result())

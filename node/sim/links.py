@@ -1,11 +1,17 @@
 """Links between simulated nodes: latency, loss and partitions, all from one seed."""
 
+import itertools
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import shake_256
+from typing import Final
 
 from node.base.hashing import hash32
 from node.net.ports import PeerID
 
 MILLION = 1_000_000
+NUMBERS_AT_ONCE: Final = 1024
 
 
 @dataclass
@@ -27,6 +33,14 @@ class Randomness:
         """Return a number from 0 to ``bound - 1``."""
         return int.from_bytes(self(8), "little") % bound
 
+    def fractions(self) -> Iterator[float]:
+        """Yield numbers from 0 to 1, without 1: a stream of its own, and a quick one."""
+        seed = self(32)
+        for number in itertools.count():
+            block = shake_256(seed + number.to_bytes(8, "little")).digest(NUMBERS_AT_ONCE * 4)
+            for word in struct.unpack(f"<{NUMBERS_AT_ONCE}I", block):
+                yield word / 2**32
+
 
 @dataclass
 class SeededLinks:
@@ -40,6 +54,11 @@ class SeededLinks:
     """Messages lost on a link, of a million; flooding usually finds another way."""
 
     _apart: set[frozenset[PeerID]] = field(default_factory=set)
+    _fractions: Iterator[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin the stream of numbers."""
+        self._fractions = self.random.fractions()
 
     def separate(self, one: PeerID, other: PeerID) -> None:
         """Cut the link between two nodes."""
@@ -51,9 +70,8 @@ class SeededLinks:
 
     def delay_s(self, sender: PeerID, receiver: PeerID) -> float | None:
         """See ``node.net.memory.Links``."""
-        if frozenset((sender, receiver)) in self._apart:
+        if self._apart and frozenset((sender, receiver)) in self._apart:
             return None
-        if self.random.below(MILLION) < self.lost_per_million:
+        if self.lost_per_million and next(self._fractions) * MILLION < self.lost_per_million:
             return None
-        span = self.highest_s - self.lowest_s
-        return self.lowest_s + span * self.random.below(MILLION) / MILLION
+        return self.lowest_s + (self.highest_s - self.lowest_s) * next(self._fractions)

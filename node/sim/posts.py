@@ -4,14 +4,15 @@ Everything is the real thing, at the smallest cost of a label, but for the proof
 before each pass: it is BLAKE3 here, because RandomX takes 256 MiB and 40 ms a hash.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from node.base.hashing import hash32
+from node.base.lru import LruMap
 from node.post.difficulty import check_vrf_nonce, compute_vrf_difficulty
-from node.post.engine import InlineLabels, ReferenceEngine
-from node.post.init_engines import COSTLY_CHECKS, InitEngines
+from node.post.init_engines import CHEAP_CHECKS, InitEngines
 from node.post.k2pow import ProvingStoppedError
 from node.post.labels import make_commitment
 from node.post.proving import ProofOptions, ProofProgress, open_space, prove
@@ -24,6 +25,8 @@ from node.types.post import Post
 
 SCRYPT_N = 2
 """Least cost of a label."""
+REMEMBERED_PROOFS: Final = 10_000
+"""Proofs that hold; every node checks each."""
 
 
 def cheap_pow(
@@ -48,16 +51,37 @@ def cheap_pow(
 
 
 @dataclass
+class CheapLabels:
+    """A label source: compiled code, at the least cost of a label."""
+
+    compute: RecomputedLabels
+
+    async def labels(self, commitment: bytes, start: int, count: int) -> bytes:
+        """See LabelSource."""
+        return b"".join(self.compute(commitment, range(start, start + count), SCRYPT_N))
+
+    async def labels_at(self, commitments: Sequence[bytes], indices: Sequence[int]) -> bytes:
+        """See LabelSource."""
+        pairs = zip(commitments, indices, strict=True)
+        return b"".join(self.compute(one, (index,), SCRYPT_N)[0] for one, index in pairs)
+
+
+@dataclass
 class InlinePosts:
-    """Makes and checks proofs at once; one object serves all nodes of a simulation."""
+    """Makes and checks proofs at once; one object serves all nodes of a simulation.
+
+    A proof that held for one node is not checked again for the next: the answer depends on
+    nothing but what is asked.
+    """
 
     labels: RecomputedLabels = field(default_factory=RecomputedLabels)
+    _good: LruMap[tuple[object, ...], None] = field(
+        default_factory=lambda: LruMap(REMEMBERED_PROOFS)
+    )
 
     def engines(self) -> InitEngines:
         """Return who computes the labels of a space."""
-        return InitEngines(
-            source=InlineLabels(ReferenceEngine(SCRYPT_N)), checker=None, checks=COSTLY_CHECKS
-        )
+        return InitEngines(source=CheapLabels(self.labels), checker=None, checks=CHEAP_CHECKS)
 
     async def prove(
         self,
@@ -92,15 +116,22 @@ class InlinePosts:
         Raises:
             RejectError: it does not hold.
         """
-        check_post(post, claim, parameters, mode, labels=self.labels, pow_hash=_pow_hash)
+        asked = (post, claim, parameters, mode)
+        if asked not in self._good:
+            check_post(post, claim, parameters, mode, labels=self.labels, pow_hash=_pow_hash)
+            self._good.put(asked, None)
 
     async def check_nonce(
         self, smesher: SmesherID, commitment_atx: AtxID, *, num_labels: int, nonce: int
     ) -> None:
         """See ``activation.ports.NonceVerifier``."""
+        asked = (smesher, commitment_atx, num_labels, nonce)
+        if asked in self._good:
+            return
         compute_vrf_difficulty(num_labels)
         (label,) = self.labels(make_commitment(smesher, commitment_atx), (nonce,), SCRYPT_N)
         check_vrf_nonce(smesher=smesher, num_labels=num_labels, nonce=nonce, label=label)
+        self._good.put(asked, None)
 
 
 def _tell_nobody(_: ProofProgress) -> None:

@@ -34,7 +34,8 @@ class _JumpingSelector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready at once; where nothing is, the wait is over at once."""
-        ready = super().select(0)
+        # One file is the loop's own, by which threads would wake it: nobody does.
+        ready = super().select(0) if len(self.get_map()) > 1 else []
         if ready or timeout == 0:
             return ready
         if timeout is None:

@@ -30,6 +30,7 @@ from node.post.service import ServiceOptions
 from node.runtime.workers import InlineWorkers
 from node.sim.links import Randomness
 from node.sim.posts import SCRYPT_N, InlinePosts
+from node.sim.shared_checks import SharedEngine, SharedVerifier
 from node.smesher.identities import Identities, Identity
 from node.smesher.post_process import SpaceWanted, SupervisedPost
 from node.standalone import poet_schedule, preset_beacon
@@ -121,6 +122,8 @@ class World:
     poets: tuple[PoetServer, ...] = field(init=False)
     _stack: ExitStack = field(default_factory=ExitStack)
     _tasks: asyncio.TaskGroup = field(init=False)
+    _verifier: SharedVerifier = field(init=False)
+    _engine: SharedEngine = field(default_factory=lambda: SharedEngine(ClearEngine()))
     _built: int = 0
 
     def __post_init__(self) -> None:
@@ -128,6 +131,7 @@ class World:
         self.random = Randomness(b"world %d" % self.seed)
         self.clock = LoopClock(GENESIS_NS - self.start_before_ns)
         self.network = MemoryNetwork(links=self.links)
+        self._verifier = SharedVerifier(Node.genesis_id_of(self.config))
         self.poets = tuple(self._poet(number) for number in range(self.poet_count))
 
     def _poet(self, number: int) -> PoetServer:
@@ -159,8 +163,8 @@ class World:
         end = self.network.join(name)
         environment = Environment(
             config=self.config,
-            db=databases.enter_context(open_state(folder)),
-            local=databases.enter_context(open_local(folder)),
+            db=databases.enter_context(open_state(folder, durable=False)),
+            local=databases.enter_context(open_local(folder, durable=False)),
             network=end,
             clock=LoopClock(GENESIS_NS - self.start_before_ns + self.skew_ns(number)),
             entropy=Randomness(b"%s of %d, %d" % (name.encode(), self.seed, self._built)),
@@ -168,7 +172,7 @@ class World:
             post_verifier=self.posts,
             prover=self.posts,
             nonces=self.posts,
-            poet_engine=ClearEngine(),
+            poet_engine=self._engine,
             poets=tuple(
                 LocalPoetClient(
                     poet,
@@ -180,6 +184,7 @@ class World:
             identities=identities,
             genesis_accounts=self.accounts,
             coinbase=lambda: coinbase,
+            verifier=lambda _genesis: self._verifier,
         )
         node = Node(self.adjust(number, environment))
         preset_beacon(node)

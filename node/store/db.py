@@ -159,8 +159,16 @@ class LevelDB(_View):
         *,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
         write_buffer_bytes: int = DEFAULT_WRITE_BUFFER_BYTES,
+        durable: bool = True,
     ) -> None:
         """Open the folder, and make it where there is none.
+
+        Args:
+            path: the folder.
+            cache_bytes: blocks kept decompressed in memory.
+            write_buffer_bytes: writes kept in memory before they are sorted into a file.
+            durable: without it no batch waits for the disk; the end of a process still
+                costs nothing, a power loss may. For simulations, whose processes only die.
 
         Raises:
             StoreError: it cannot be read or written, is damaged, or is open elsewhere.
@@ -182,11 +190,12 @@ class LevelDB(_View):
                 hint="another process may have it open, or the disk is full or read-only",
             ) from error
         super().__init__(self._db, path)
+        self._durable = durable
 
     @contextmanager
     def batch(self, *, sync: bool = True) -> Generator[Batch, None, None]:
         """See Database."""
-        batch = self._db.write_batch(sync=sync)
+        batch = self._db.write_batch(sync=sync and self._durable)
         yield batch
         try:
             batch.write()

@@ -32,33 +32,39 @@ STEPS: Final[Mapping[tuple[DatabaseName, int], Step]] = {}
 """What to do at (database, version) to reach the next version."""
 
 
-def open_state(data_folder: Path, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> LevelDB:
+def open_state(
+    data_folder: Path, *, cache_bytes: int = DEFAULT_CACHE_BYTES, durable: bool = True
+) -> LevelDB:
     """Open ``<data folder>/state``, which peers could rebuild.
 
     Raises:
         StoreError: it cannot be opened, or a newer program wrote it.
     """
-    return open_database(data_folder, DatabaseName.STATE, cache_bytes=cache_bytes)
+    return open_database(data_folder, DatabaseName.STATE, cache_bytes=cache_bytes, durable=durable)
 
 
-def open_local(data_folder: Path) -> LevelDB:
+def open_local(data_folder: Path, *, durable: bool = True) -> LevelDB:
     """Open ``<data folder>/local``, which only this node has.
 
     Raises:
         StoreError: it cannot be opened, or a newer program wrote it.
     """
-    return open_database(data_folder, DatabaseName.LOCAL)
+    return open_database(data_folder, DatabaseName.LOCAL, durable=durable)
 
 
 def open_database(
-    data_folder: Path, name: DatabaseName, *, cache_bytes: int = DEFAULT_CACHE_BYTES
+    data_folder: Path,
+    name: DatabaseName,
+    *,
+    cache_bytes: int = DEFAULT_CACHE_BYTES,
+    durable: bool = True,
 ) -> LevelDB:
-    """Open one database and bring it up to date.
+    """Open one database and bring it up to date; for ``durable`` see LevelDB.
 
     Raises:
         StoreError: it cannot be opened, is another database, or a newer program wrote it.
     """
-    database = LevelDB(data_folder / name, cache_bytes=cache_bytes)
+    database = LevelDB(data_folder / name, cache_bytes=cache_bytes, durable=durable)
     try:
         migrate(database, name)
     except StoreError:

@@ -86,6 +86,7 @@ class BeaconHandler:
         self.coin = WeakCoin(
             last_round=self.config.rounds_number,
             find_miner=self.find_miner,
+            check_vrf=self.verifier.verify_vrf,
         )
         self.majority = BeaconMajority(self.config.sync_weight_units)
 
@@ -131,7 +132,9 @@ class BeaconHandler:
         """
         known = self._machines.get(epoch)
         if known is None:
-            known = self._machines[epoch] = BeaconMachine(self._facts(epoch), self.config)
+            known = self._machines[epoch] = BeaconMachine(
+                self._facts(epoch), self.config, self.verifier.verify_vrf
+            )
         return known
 
     def find_miner(self, epoch: EpochID, smesher: SmesherID) -> Miner | None:

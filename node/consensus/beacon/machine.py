@@ -32,7 +32,7 @@ from node.consensus.beacon.wire import (
     FirstVotesMessage,
     FollowingVotesMessage,
 )
-from node.crypto.vrf import verify_vrf
+from node.crypto.vrf import VrfCheck, verify_vrf
 from node.types.ids import Beacon, BeaconProposal, SmesherID, VrfSignature
 from node.types.layer import EpochID
 
@@ -78,6 +78,7 @@ class BeaconMachine:
 
     facts: EpochFacts
     config: BeaconConfig
+    check_vrf: VrfCheck = verify_vrf
 
     round: int = 0
     _miners: dict[SmesherID, Miner] = field(init=False)
@@ -133,7 +134,7 @@ class BeaconMachine:
         """
         miner = self._require_miner(message.smesher)
         vrf_input = proposal_vrf_input(miner.nonce, self.facts.epoch)
-        if not verify_vrf(message.smesher, vrf_input, message.vrf_signature):
+        if not self.check_vrf(message.smesher, vrf_input, message.vrf_signature):
             raise IgnoreError(f"beacon proposal of {message.smesher}: wrong VRF proof")
         if message.smesher in self._proposed:
             raise IgnoreError(f"beacon proposal of {message.smesher}: not the first")

@@ -15,7 +15,7 @@ from typing import Final
 from node.base.errors import IgnoreError
 from node.consensus.beacon.rules import Miner, weak_coin_vrf_input
 from node.consensus.beacon.wire import WeakCoinMessage
-from node.crypto.vrf import verify_vrf
+from node.crypto.vrf import VrfCheck, verify_vrf
 from node.types.ids import SmesherID, VrfSignature
 from node.types.layer import EpochID
 
@@ -37,6 +37,8 @@ class WeakCoin:
 
     find_miner: Callable[[EpochID, SmesherID], Miner | None]
     """A smesher's ATX in an epoch's agreement, if known."""
+
+    check_vrf: VrfCheck = verify_vrf
 
     _epoch: EpochID = field(default_factory=lambda: EpochID(0))
     _round: int = 0
@@ -102,7 +104,7 @@ class WeakCoin:
             raise IgnoreError(f"weak coin unit {message.unit} of {message.smesher} not allowed")
         proof = message.vrf_signature
         vrf_input = weak_coin_vrf_input(miner.nonce, message.epoch, message.round, message.unit)
-        if not verify_vrf(message.smesher, vrf_input, proof):
+        if not self.check_vrf(message.smesher, vrf_input, proof):
             raise IgnoreError(f"weak coin of {message.smesher}: wrong VRF proof")
         if not self.is_smallest(proof):
             raise IgnoreError(f"weak coin of {message.smesher} is not the smallest")

@@ -36,6 +36,7 @@ from node.consensus.proposals.slots import minimum_weight
 from node.consensus.tortoise.ballots import BallotData
 from node.consensus.tortoise.decoding import BallotExistsError
 from node.consensus.tortoise.machine import Tortoise
+from node.crypto.vrf import VrfCheck, verify_vrf
 from node.events import BallotStored, Bus
 from node.layer_ticker import Clock
 from node.net.fetch.client import Fetcher
@@ -72,6 +73,8 @@ class BallotIntake:
     layer_size: int
     """Slots in a layer."""
 
+    check_vrf: VrfCheck = verify_vrf
+
     _waiting: dict[BallotID, tuple[BallotID, ...]] = field(default_factory=dict)
     """What the ballots under way wait for."""
 
@@ -100,7 +103,7 @@ class BallotIntake:
         for first in range(0, len(ballot.eligibilities), PROOFS_AT_ONCE):
             if first:
                 await asyncio.sleep(0)
-            check_proofs(ballot, judged_by, first, first + PROOFS_AT_ONCE)
+            check_proofs(ballot, judged_by, first, first + PROOFS_AT_ONCE, self.check_vrf)
         return self._commit(ballot, judged_by)
 
     async def _active_set_weight(self, ballot: Ballot) -> int:

@@ -108,6 +108,7 @@ class ProposalHandler:
             beacons=self.beacons,
             convictions=self.convictions,
             layer_size=self.layer_size,
+            check_vrf=self.verifier.verify_vrf,
         )
 
     async def on_gossip(self, peer: PeerID, data: bytes) -> None:

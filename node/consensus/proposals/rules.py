@@ -17,7 +17,7 @@ from node.consensus.eligibility import voting_vrf_input
 from node.consensus.malfeasance.wire import MalfeasanceProof, MultipleBallots, SignedBallot
 from node.consensus.proposals.slots import count_slots, eligible_layer
 from node.consensus.tortoise.ballots import BallotInfo
-from node.crypto.vrf import verify_vrf
+from node.crypto.vrf import VrfCheck, verify_vrf
 from node.types.active_set import EpochActiveSet, active_set_hash
 from node.types.ballot import Ballot
 from node.types.ids import NO_ATX, NO_BALLOT, AtxID, BallotID, Beacon, BlockID, Hash32, padded
@@ -281,7 +281,9 @@ def _judge_named(ballot: Ballot, facts: EligibilityFacts) -> tuple[Beacon, int]:
     return reference.beacon, reference.eligibility_count
 
 
-def check_proofs(ballot: Ballot, by: JudgedBy, first: int, last: int) -> None:
+def check_proofs(
+    ballot: Ballot, by: JudgedBy, first: int, last: int, check_vrf: VrfCheck = verify_vrf
+) -> None:
     """Check the proofs of a ballot from position ``first`` up to, without, ``last``.
 
     Each takes a quarter of a millisecond, so many of them are checked in parts.
@@ -297,7 +299,7 @@ def check_proofs(ballot: Ballot, by: JudgedBy, first: int, last: int) -> None:
         if place and proof.j <= ballot.eligibilities[place - 1].j:
             raise RejectError(f"ballot {ballot.id}: slot {proof.j} is not in ascending order")
         signed = voting_vrf_input(by.beacon, by.epoch, by.atx.nonce, proof.j)
-        if not verify_vrf(ballot.smesher, signed, proof.sig):
+        if not check_vrf(ballot.smesher, signed, proof.sig):
             raise IgnoreError(f"ballot {ballot.id}: wrong proof of slot {proof.j}")
         layer = eligible_layer(by.epoch, by.layers_per_epoch, proof.sig)
         if layer != ballot.layer:

@@ -181,6 +181,28 @@ async def test_stopped_ends_and_unknown_topics_lose_messages() -> None:
     assert recorders[1].got == []
 
 
+class OneWayFirst:
+    """The straight way from a to c takes longer than that over b."""
+
+    async def go(self) -> None:
+        """Take the time of the straight way."""
+        await asyncio.sleep(0.03)
+
+    def delay_s(self, sender: PeerID, receiver: PeerID) -> float | None:
+        return 0.02 if (sender, receiver) == (A, C) else 0.001
+
+
+async def test_a_message_comes_once_by_the_quickest_way() -> None:
+    links = OneWayFirst()
+    network = MemoryNetwork(links=links)
+    ends, recorders = listening(network, "abc")
+    async with running(network):
+        await ends[0].publish("t", b"1")
+        await links.go()
+    assert recorders[2].got == [(B, b"1")]
+    assert [len(recorder.got) for recorder in recorders] == [1, 1, 1]
+
+
 async def test_old_messages_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("node.net.memory.REMEMBERED_MESSAGES", 2)
     network = MemoryNetwork()
