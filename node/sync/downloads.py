@@ -18,6 +18,7 @@ from node.sync.atxs import AtxDownload
 from node.sync.forks import ForkFinder
 from node.sync.layers import Certifier, LayerDownload, LayerOpinions
 from node.sync.malfeasance import MalfeasanceDownload
+from node.sync.revisits import LayerRevisits
 from node.types.ids import BlockID
 from node.types.layer import LayerID
 from node.types.layer_time import LayerTime
@@ -49,6 +50,7 @@ class Downloads:
     atxs: AtxDownload = field(init=False)
     proofs: MalfeasanceDownload = field(init=False)
     layers: LayerDownload = field(init=False)
+    revisits: LayerRevisits = field(init=False)
     opinions: LayerOpinions = field(init=False)
     agreement: MeshAgreement = field(init=False)
 
@@ -76,6 +78,12 @@ class Downloads:
             min_peers=self.min_peers,
         )
         self.layers = LayerDownload(peers=self.peers, client=client, fetcher=self.fetcher)
+        self.revisits = LayerRevisits(
+            clock=self.clock,
+            peers=self.peers,
+            layers=self.layers,
+            max_stale_ns=self.config.max_stale_duration,
+        )
         self.opinions = LayerOpinions(
             db=self.db,
             peers=self.peers,

@@ -47,19 +47,34 @@ class LayerDownload:
 
         Raises:
             UnavailableError: no peer told its list.
-            FetchError: a ballot could not be had, or is not good; ballots that do not exist
-                do not count, who lists such is disconnected.
+            FetchError: see ``complete``.
         """
         asked = peers or self.peers.best_shuffled(ASKED_PEERS)
         if not asked:
             raise UnavailableError(f"no peers to ask for layer {layer}")
+        lists, reasons = await self.ask(layer, asked)
+        if reasons and not any(lists.values()):
+            raise UnavailableError(f"layer {layer} could not be listed: {reasons[0]}")
+        await self.complete(layer, lists)
+
+    async def ask(
+        self, layer: LayerID, peers: Sequence[PeerID]
+    ) -> tuple[dict[PeerID, tuple[BallotID, ...]], list[str]]:
+        """Return the ballots that each peer lists, and why others list none."""
         lists: dict[PeerID, tuple[BallotID, ...]] = {}
         reasons: list[str] = []
         async with asyncio.TaskGroup() as tasks:
-            for peer in asked:
+            for peer in peers:
                 tasks.create_task(self._ask(peer, layer, lists, reasons))
-        if reasons and not any(lists.values()):
-            raise UnavailableError(f"layer {layer} could not be listed: {reasons[0]}")
+        return lists, reasons
+
+    async def complete(self, layer: LayerID, lists: Mapping[PeerID, tuple[BallotID, ...]]) -> None:
+        """Return when every ballot that peers list is stored.
+
+        Raises:
+            FetchError: a ballot could not be had, or is not good; ballots that do not exist
+                do not count, who lists such is disconnected.
+        """
         ballots: dict[BallotID, None] = {}
         for peer, listed in sorted(lists.items()):
             self.fetcher.register_holder(peer, listed)

@@ -43,6 +43,10 @@ class MeshProcessor(Protocol):
         """Highest layer up to which all are processed."""
 
     @property
+    def verified(self) -> LayerID:
+        """Highest layer that is decided, with all layers before."""
+
+    @property
     def applied(self) -> LayerID:
         """Last layer in the state."""
 
@@ -134,6 +138,7 @@ class SyncService:
         self.machine.on_run_start(current, self._last_synced)
         if current > 0:
             succeeded = await self._download()
+            await self._revisit_layers()
             await self._process_for_a_while()
             # It may have taken long: what counts is how far it is from now.
             current = self._current()
@@ -216,6 +221,18 @@ class SyncService:
                     raise
                 log.info("ballots_refused", layer=layer, reason=str(error))
             self._last_synced = layer
+
+    async def _revisit_layers(self) -> None:
+        """Look for ballots that we lack where the tortoise should have decided, but did not."""
+        hdist, verified = self.parameters.hdist, self.mesh.verified
+        undecided = LayerID(max(verified, self.time.effective_genesis) + 1)
+        is_processed = self.mesh.processed + hdist > self._last_synced
+        if (
+            is_processed
+            and undecided + hdist <= self._last_synced
+            and not self.parameters.standalone
+        ):
+            await self.downloads.revisits.revisit(undecided, self._last_synced)
 
     # Processing
 

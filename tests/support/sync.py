@@ -164,9 +164,14 @@ class PlainMesh:
     latest: LayerID = GENESIS
     processed: LayerID = GENESIS
     applied: LayerID = GENESIS
+    undecided: LayerID | None = None
     asked: list[int] = field(default_factory=list)
     missing: dict[int, tuple[BlockID, ...]] = field(default_factory=dict)
     failing: set[int] = field(default_factory=set)
+
+    @property
+    def verified(self) -> LayerID:
+        return self.processed if self.undecided is None else LayerID(self.undecided - 1)
 
     def process_layer(self, layer: LayerID, *, first: LayerID | None = None) -> tuple[BlockID, ...]:
         self.asked.append(layer)

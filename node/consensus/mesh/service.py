@@ -106,6 +106,11 @@ class Mesh:
         """Highest layer up to which the tortoise has counted all layers."""
         return self._processed.processed
 
+    @property
+    def verified(self) -> LayerID:
+        """Highest layer that the tortoise decided, with all layers before."""
+        return self.tortoise.latest_complete
+
     def initialise(self, accounts: Iterable[Account]) -> None:
         """Write the genesis accounts and the genesis layer, once in the life of a database."""
         genesis = self.time.effective_genesis
