@@ -15,7 +15,8 @@ follows from its type alone:
     NewType registered by ``bind``       the form it was bound to
 
 For every dataclass one writer and one reader are generated on first use, the way the
-standard library generates ``__init__``; ``source(Type)`` shows them.
+standard library generates ``__init__``; ``source(Type)`` shows them.  The records within a
+record are written out in its functions: a call costs as much as reading three fields.
 
 Leniencies of the reference that are kept: an option byte other than 1 means absent; an
 8-byte-wide integer above 2^30 need not be minimal; text is never checked to be UTF-8
@@ -29,6 +30,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from struct import iter_unpack
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from node.base.errors import DecodeError
@@ -77,6 +79,7 @@ U32: TypeAlias = Annotated[int, Compact(32)]
 U64: TypeAlias = Annotated[int, Compact(64)]
 
 _bound: dict[Any, Any] = {}
+_from_bytes: Final = int.from_bytes
 
 
 def bind(new_type: Any, form: Any) -> None:
@@ -142,7 +145,7 @@ def decode_sequence(cls: type[T], data: bytes, limit: int = DEFAULT_LIMIT) -> tu
     Raises:
         DecodeError: short or trailing bytes, a malformed integer, the limit passed.
     """
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"new": object.__new__}
     form: Any = Annotated[tuple[cls, ...], Limit(limit)]  # type: ignore[valid-type]
     lines = ["def read(data, at):", *_indent(_read_lines(form, "items", names, 0))]
     lines.append("    return items, at")
@@ -201,27 +204,27 @@ def read_compact(data: bytes, at: int, bits: int) -> tuple[int, int]:
     if mode == 0:
         return first >> 2, at + 1
     if mode == 3:
-        start, size, floor, shift = at + 1, (first >> 2) + 4, MAX_FOUR_BYTES, 0
+        at, size, floor, shift = at + 1, (first >> 2) + 4, MAX_FOUR_BYTES, 0
         if size * 8 > bits:
             raise DecodeError(f"compact integer of {size} bytes for u{bits}")
+    elif mode == 2:
+        size, floor, shift = 4, MAX_TWO_BYTES, 2
     else:
-        start, size, shift = at, 2 * mode, 2
-        floor = MAX_ONE_BYTE if mode == 1 else MAX_TWO_BYTES
-    end = start + size
+        size, floor, shift = 2, MAX_ONE_BYTE, 2
+    end = at + size
     if end > len(data):
         raise DecodeError("short input")
-    value = int.from_bytes(data[start:end], "little") >> shift
-    if value <= floor or value >= 1 << bits:
+    value = _from_bytes(data[at:end], "little") >> shift
+    if value <= floor or value >> bits:
         raise DecodeError(f"compact integer {value} is out of range for its form")
     return value, end
 
 
-def _check_count(size: int, limit: int, remaining: int) -> None:
-    """Refuse counts over the limit, and counts that the input cannot hold."""
+def _refuse_count(size: int, limit: int, remaining: int) -> None:
+    """Refuse a count over the limit, or one that the input cannot hold."""
     if size > limit:
         raise DecodeError(f"{size} elements, limit {limit}")
-    if size > remaining:
-        raise DecodeError(f"{size} elements in {remaining} bytes")
+    raise DecodeError(f"{size} elements in {remaining} bytes")
 
 
 def _fail_variant(tag: int) -> None:
@@ -239,24 +242,10 @@ def _generate(cls: Any) -> tuple[str, dict[str, Any]]:
     """Return (source, names it refers to) for a dataclass."""
     if not is_dataclass(cls):
         raise TypeError(f"no wire form for {cls!r}")
-    names: dict[str, Any] = {"new": object.__new__, "cls": cls}
-    writer, reader = ["def write(v, out):"], ["def read(data, at):"]
-    hints = typing.get_type_hints(cls, include_extras=True)
-    for field in fields(cls):
-        writer += _indent(_write_lines(hints[field.name], f"v.{field.name}", names, 0))
-        reader += _indent(_read_lines(hints[field.name], f"f_{field.name}", names, 0))
-    reader.append("    o = new(cls)")
-    slotted = "__slots__" in vars(cls)
-    if not slotted:
-        reader.append("    d = o.__dict__")
-    for field in fields(cls):
-        if slotted:
-            names[f"set_{field.name}"] = getattr(cls, field.name).__set__
-            reader.append(f"    set_{field.name}(o, f_{field.name})")
-        else:
-            reader.append(f"    d[{field.name!r}] = f_{field.name}")
-    reader.append("    return o, at")
-    return "\n".join([*writer, *reader]), names
+    names: dict[str, Any] = {"new": object.__new__}
+    writer = ["def write(v, out):", *_indent(_write_fields(cls, "v", names, 0))]
+    reader = ["def read(data, at):", *_indent(_read_fields(cls, "f", names, 0))]
+    return "\n".join([*writer, *reader, "    return f, at"]), names
 
 
 def _indent(lines: Iterable[str]) -> list[str]:
@@ -269,7 +258,7 @@ def _name(thing: Any, names: dict[str, Any]) -> str:
     return name
 
 
-def _split(form: Any) -> tuple[str, Any]:
+def split_form(form: Any) -> tuple[str, Any]:
     """Return the kind of a wire form, and what there is to know of it."""
     form = _bound.get(form, form)
     origin, args = typing.get_origin(form), typing.get_args(form)
@@ -299,8 +288,17 @@ def _split_annotated(inner: Any, note: Any) -> tuple[str, Any]:
     return "sequence", (typing.get_args(inner)[0], note.elements)
 
 
+def _write_fields(cls: Any, value: str, names: dict[str, Any], depth: int) -> list[str]:
+    """Return lines that write the fields of the record that a name stands for."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    lines: list[str] = []
+    for field in fields(cls):
+        lines += _write_lines(hints[field.name], f"{value}.{field.name}", names, depth)
+    return lines
+
+
 def _write_lines(form: Any, value: str, names: dict[str, Any], depth: int) -> list[str]:
-    kind, what = _split(form)
+    kind, what = split_form(form)
     match kind:
         case "compact":
             return [
@@ -310,7 +308,9 @@ def _write_lines(form: Any, value: str, names: dict[str, Any], depth: int) -> li
         case "fixed":
             return [f"out += {value}"]
         case "struct":
-            return [f"{_name(_functions(what)[0], names)}({value}, out)"]
+            local = value.replace(".", "__").replace("[", "__").replace("]", "")
+            named = [] if local == value else [f"{local} = {value}"]
+            return [*named, *_write_fields(what, local, names, depth)]
         case "option":
             inner = _indent(_write_lines(what, value, names, depth))
             return [f"out.append({value} is not None)", f"if {value} is not None:", *inner]
@@ -336,7 +336,7 @@ def _write_lines(form: Any, value: str, names: dict[str, Any], depth: int) -> li
             ]
         case _:
             item, limit = what
-            if _split(item)[0] == "fixed":
+            if split_form(item)[0] == "fixed":
                 return [*_write_length(value, limit, names), f"out += b''.join({value})"]
             inner = _indent(_write_lines(item, f"x{depth}", names, depth + 1))
             return [*_write_length(value, limit, names), f"for x{depth} in {value}:", *inner]
@@ -344,28 +344,47 @@ def _write_lines(form: Any, value: str, names: dict[str, Any], depth: int) -> li
 
 def _write_length(value: str, limit: int, names: dict[str, Any]) -> list[str]:
     return [
-        f"if len({value}) > {limit}: raise ValueError(f'{{len({value})}} > limit {limit}')",
-        f"{_name(write_compact, names)}(len({value}), {LENGTH_BITS}, out)",
+        f"size = len({value})",
+        f"if size > {limit}: raise ValueError(f'{{size}} > limit {limit}')",
+        f"if size <= {MAX_ONE_BYTE}: out.append(size << 2)",
+        f"else: {_name(write_compact, names)}(size, {LENGTH_BITS}, out)",
     ]
 
 
+def _read_fields(cls: Any, target: str, names: dict[str, Any], depth: int) -> list[str]:
+    """Return lines that read a record into a variable, field by field.
+
+    No field has two underscores in its name, so that two fields never share a variable.
+    """
+    hints = typing.get_type_hints(cls, include_extras=True)
+    lines: list[str] = []
+    for field in fields(cls):
+        lines += _read_lines(hints[field.name], f"{target}__{field.name}", names, depth)
+    # What __init__ does, without its keyword arguments and without asking whether it may.
+    lines.append(f"{target} = new({_name(cls, names)})")
+    slotted = "__slots__" in vars(cls)
+    if not slotted:
+        lines.append(f"d = {target}.__dict__")
+    for field in fields(cls):
+        if slotted:
+            setter = _name(getattr(cls, field.name).__set__, names)
+            lines.append(f"{setter}({target}, {target}__{field.name})")
+        else:
+            lines.append(f"d[{field.name!r}] = {target}__{field.name}")
+    return lines
+
+
 def _read_lines(form: Any, target: str, names: dict[str, Any], depth: int) -> list[str]:
-    kind, what = _split(form)
+    kind, what = split_form(form)
     match kind:
         case "compact":
-            return [
-                f"{target} = data[at]",
-                f"if {target} & 3: {target}, at = {_name(read_compact, names)}(data, at, {what})",
-                "else:",
-                f"    {target} >>= 2",
-                "    at += 1",
-            ]
+            return _read_compact_lines(target, what, names)
         case "fixed":
             # A slice past the end is short; the one check of the final offset finds it.
             new, name = _name(bytes.__new__, names), _name(what, names)
             return [f"{target} = {new}({name}, data[at:at + {what.SIZE}])", f"at += {what.SIZE}"]
         case "struct":
-            return [f"{target}, at = {_name(_functions(what)[1], names)}(data, at)"]
+            return _read_fields(what, target, names, depth)
         case "option":
             inner = _indent(_read_lines(what, target, names, depth))
             return [f"{target} = None", "at += 1", "if data[at - 1] == 1:", *inner]
@@ -388,7 +407,7 @@ def _read_lines(form: Any, target: str, names: dict[str, Any], depth: int) -> li
             return [*_read_length(what, names), f"{target} = {decoded}", "at += size"]
         case _:
             item, limit = what
-            if _split(item)[0] == "fixed":
+            if split_form(item)[0] == "fixed":
                 return _read_fixed_items(item, limit, target, names)
             inner = _indent(_read_lines(item, f"x{depth}", names, depth + 1))
             return [
@@ -407,13 +426,25 @@ def _read_fixed_items(item: Any, limit: int, target: str, names: dict[str, Any])
         *_read_length(limit, names),
         f"end = at + size * {step}",
         "if end > len(data): raise IndexError",
-        f"{target} = tuple([{new}({cls}, data[i:i + {step}]) for i in range(at, end, {step})])",
+        f"parts = {_name(iter_unpack, names)}('{step}s', data[at:end])",
+        f"{target} = tuple([{new}({cls}, part) for part, in parts])",
         "at = end",
     ]
 
 
 def _read_length(limit: int, names: dict[str, Any]) -> list[str]:
     return [
-        f"size, at = {_name(read_compact, names)}(data, at, {LENGTH_BITS})",
-        f"{_name(_check_count, names)}(size, {limit}, len(data) - at)",
+        *_read_compact_lines("size", LENGTH_BITS, names),
+        f"if size > {limit} or size > len(data) - at:",
+        f"    {_name(_refuse_count, names)}(size, {limit}, len(data) - at)",
+    ]
+
+
+def _read_compact_lines(target: str, bits: int, names: dict[str, Any]) -> list[str]:
+    return [
+        f"{target} = data[at]",
+        f"if {target} & 3: {target}, at = {_name(read_compact, names)}(data, at, {bits})",
+        "else:",
+        f"    {target} >>= 2",
+        "    at += 1",
     ]

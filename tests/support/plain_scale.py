@@ -16,15 +16,16 @@ class Input:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._at = 0
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._data) - self._at
 
     def take(self, size: int) -> bytes:
-        if size > len(self._data):
-            raise DecodeError(f"{size} bytes wanted, {len(self._data)} left")
-        head, self._data = self._data[:size], self._data[size:]
-        return head
+        if size > len(self):
+            raise DecodeError(f"{size} bytes wanted, {len(self)} left")
+        self._at += size
+        return self._data[self._at - size : self._at]
 
     def take_compact(self, bits: int) -> int:
         """A compact integer: the low two bits of the first byte tell its form."""
