@@ -1,0 +1,171 @@
+"""Ballots that are withheld, that keep the sides equal, that speak for another beacon.
+
+Nothing here can be proven against anybody: it has to be outweighed.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from node.base import scale
+from node.consensus.beacon.handler import FIRST_VOTES, FOLLOWING_VOTES, PROPOSALS, WEAK_COIN
+from node.consensus.beacon.wire import (
+    FirstVotesMessage,
+    FollowingVotesMessage,
+)
+from node.consensus.proposals.ports import TOPIC
+from node.crypto.domains import Domain
+from node.environment import Environment
+from node.sim.adversaries.end import AdversarialEnd, Stage, Tactic, tampered
+from node.sim.adversaries.opinions import OpinionBook
+from node.sim.adversaries.signing import sign_ballot, sign_proposal
+from node.sim.links import Randomness
+from node.store.beacons import put_beacon
+from node.types.ballot import Ballot, Opinion, Vote
+from node.types.ids import Beacon
+from node.types.layer import EpochID, LayerID
+from node.types.proposal import Proposal
+
+NS_PER_S: Final = 10**9
+LAYERS_WITHHELD: Final = 4
+"""Layers whose proposals come out together with a later one."""
+FALSE_BEACONS: Final = 64
+"""Epochs for which an adversary has a beacon of its own."""
+
+
+class WithheldBallots(Tactic):
+    """Keeps its ballots for itself and sends those of some layers at once."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Begin with nothing withheld."""
+        super().__init__(stage)
+        self._kept: list[tuple[LayerID, bytes]] = []
+
+    async def publish(self, end: AdversarialEnd, topic: str, data: bytes) -> None:
+        """See Tactic."""
+        if topic != TOPIC:
+            await end.publish_honestly(topic, data)
+            return
+        await end.take(topic, data)
+        layer = scale.decode(Proposal, data).layer
+        self._kept.append((layer, data))
+        if layer >= self._kept[0][0] + LAYERS_WITHHELD:
+            for _, kept in self._kept:
+                end.send(end.everybody(), topic, kept)
+            self._kept.clear()
+
+
+class BalancingBallots(Tactic):
+    """Waits for the ballots of a layer, then votes for the weaker side of the last one."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Begin without knowledge of anybody's votes."""
+        super().__init__(stage)
+        self.book = OpinionBook(stage.time)
+
+    def hear(self, end: AdversarialEnd, topic: str, data: bytes) -> None:
+        """See Tactic."""
+        if topic == TOPIC:
+            self.book.note(data)
+
+    async def publish(self, end: AdversarialEnd, topic: str, data: bytes) -> None:
+        """See Tactic."""
+        if topic != TOPIC:
+            await end.publish_honestly(topic, data)
+            return
+        clock = self.stage.environment.clock
+        delay_ns = self.stage.environment.config.hare3.preround_delay // 2
+        await clock.sleep_until(clock.now_ns() + delay_ns)
+        proposal = scale.decode(Proposal, data)
+        ballot = proposal.ballot
+        opinion = self.weaker_side(ballot)
+        if opinion is not None:
+            signer = self.stage.signer_of(ballot.smesher)
+            inner = replace(ballot.inner, opinion_hash=opinion.hash)
+            voted = sign_ballot(ballot, inner, opinion.votes, signer)
+            data = scale.encode(sign_proposal(proposal, voted, signer))
+        self.book.note(data)
+        await end.publish_honestly(topic, data)
+
+    def weaker_side(self, ballot: Ballot) -> Opinion | None:
+        """Return what the fewest of the layer's ballots say of the layer before."""
+        last = LayerID(ballot.layer - 1)
+        others = self.book.in_layer(ballot.layer)
+        blocks = {
+            vote.block: vote
+            for other in (*others, ballot)
+            for vote in (*other.votes.support, *other.votes.against)
+            if vote.layer == last
+        }
+        older = tuple(vote for vote in ballot.votes.support if vote.layer != last)
+        weak = tuple(
+            vote
+            for _, vote in sorted(blocks.items())
+            if 2 * sum(_supports(other, vote) for other in others) < len(others)
+        )
+        abstain = tuple(layer for layer in ballot.votes.abstain if layer != last)
+        votes = replace(ballot.votes, support=(*older, *weak), against=(), abstain=abstain)
+        return self.book.vote(ballot, votes)
+
+
+class SplitBeacons(Tactic):
+    """Tells each half of the network something else about the beacon.
+
+    Its proposal is in time for one half only, its votes are opposite in the halves, and its
+    throws of the coin reach one half.  None of this can be proven against it.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        """Begin without votes."""
+        super().__init__(stage)
+        self._votes: dict[EpochID, int] = {}
+
+    async def publish(self, end: AdversarialEnd, topic: str, data: bytes) -> None:
+        """See Tactic."""
+        if topic not in {PROPOSALS, FIRST_VOTES, FOLLOWING_VOTES, WEAK_COIN}:
+            await end.publish_honestly(topic, data)
+            return
+        await end.take(topic, data)
+        some, rest = end.halves()
+        end.send(some, topic, data)
+        if topic == PROPOSALS:
+            late_ns = self.stage.environment.config.beacon.proposal_duration
+            end.send(rest, topic, data, delay_s=late_ns / NS_PER_S)
+        elif topic == FIRST_VOTES:
+            end.send(rest, topic, self._other_first(data))
+        elif topic == FOLLOWING_VOTES:
+            end.send(rest, topic, self._other_following(data))
+
+    def _other_first(self, data: bytes) -> bytes:
+        message = scale.decode(FirstVotesMessage, data)
+        body = message.body
+        self._votes[body.epoch] = len(body.valid) + len(body.potentially_valid)
+        other = replace(body, valid=(), potentially_valid=(*body.valid, *body.potentially_valid))
+        signer = self.stage.signer_of(message.smesher)
+        signature = signer.sign(Domain.BEACON_FIRST_MESSAGE, scale.encode(other))
+        return scale.encode(replace(message, body=other, signature=signature))
+
+    def _other_following(self, data: bytes) -> bytes:
+        message = scale.decode(FollowingVotesMessage, data)
+        body = message.body
+        everything = (1 << self._votes.get(body.epoch, 0)) - 1
+        opposite = everything ^ int.from_bytes(body.votes, "big")
+        votes = opposite.to_bytes((opposite.bit_length() + 7) // 8, "big")
+        signer = self.stage.signer_of(message.smesher)
+        other = replace(body, votes=votes)
+        signature = signer.sign(Domain.BEACON_FOLLOWUP_MESSAGE, scale.encode(other))
+        return scale.encode(replace(message, body=other, signature=signature))
+
+
+def with_false_beacons(environment: Environment, random: Randomness) -> Environment:
+    """Return what a node stands on that believes in beacons nobody agreed on.
+
+    They are fixed before the network's are known, from the third epoch on.
+    """
+    with environment.db.batch() as batch:
+        for epoch in range(3, FALSE_BEACONS):
+            put_beacon(batch, EpochID(epoch), Beacon(random(Beacon.SIZE)))
+    return tampered(environment, random, Tactic)
+
+
+def _supports(ballot: Ballot, vote: Vote) -> bool:
+    return any(one.block == vote.block for one in ballot.votes.support)
