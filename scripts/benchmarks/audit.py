@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
-from node.poet.engines import make_engine
-from node.poet.work import ClearEngine, Engine
-from node.post.recomputing import RecomputedLabels
+from node.checkpoint.audit.crews import Crew, SingleCrew
+from node.checkpoint.audit.work import Tools
+from node.poet.work import ClearEngine
 from scripts.benchmarks.measurement import Measurement
 from scripts.vectors.tamper import Auditor
 
@@ -20,12 +20,12 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chain.sql"
         path.write_bytes(lzma.decompress((DATA / "chain.sql.xz").read_bytes()))
-        yield from _audited(path, "", make_engine())
-        yield from _audited(path, ", clear", ClearEngine())
+        yield from _audited(path, "", SingleCrew())
+        yield from _audited(path, ", clear", SingleCrew(Tools(make_poet_engine=ClearEngine)))
 
 
-def _audited(path: Path, suffix: str, engine: Engine) -> Iterator[Measurement]:
-    auditor = Auditor(DATA / "chain-config.json", engine, RecomputedLabels())
+def _audited(path: Path, suffix: str, crew: Crew) -> Iterator[Measurement]:
+    auditor = Auditor(DATA / "chain-config.json", crew)
     auditor.audit(path)
     begin = perf_counter()
     report = auditor.audit(path)

@@ -18,14 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.base.hashing import hash32
+from node.checkpoint.audit.crews import Crew, RememberingCrew
 from node.checkpoint.audit.findings import AuditReport, ObjectKind
 from node.checkpoint.audit.parameters import AuditParameters
 from node.checkpoint.audit.run import TABLES, audit, open_audited
 from node.config.load import Places, load_config
-from node.poet.engines import make_engine
-from node.poet.work import Engine
-from node.post.recomputing import RecomputedLabels
-from node.post.verifying import LabelLookup
 
 FREE: Final = frozenset(
     {
@@ -154,25 +151,16 @@ def _text(value: Any) -> str:
 class Auditor:
     """Audits files of one network; what is compiled is compiled once."""
 
-    def __init__(
-        self, config: Path, engine: Engine | None = None, labels: LabelLookup | None = None
-    ) -> None:
-        """Take the network's configuration, and what recomputes sequential work and labels."""
+    def __init__(self, config: Path, crew: Crew | None = None) -> None:
+        """Take the network's configuration, and who does the work."""
         places = Places(home=Path.home(), temporary=Path(tempfile.gettempdir()))
         self.parameters = AuditParameters.of(load_config(places=places, file=config).config)
-        self._engine = engine or make_engine()
-        self._labels = labels or RecomputedLabels()
+        self._crew = crew or RememberingCrew()
 
     def audit(self, path: Path) -> AuditReport:
         """Return the report of one file."""
         with open_audited(path) as file:
-            return audit(
-                file,
-                self.parameters,
-                poet_engine=self._engine,
-                labels=self._labels,
-                report=_keep_quiet,
-            )
+            return audit(file, self.parameters, crew=self._crew, report=_keep_quiet)
 
 
 def _keep_quiet(name: str, done: int, total: int, unit: str) -> None:

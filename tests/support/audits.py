@@ -3,17 +3,18 @@
 import json
 import lzma
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from node.base import scale
+from node.checkpoint.audit.crews import RememberingCrew
 from node.checkpoint.audit.findings import AuditReport, ObjectKind
+from node.checkpoint.audit.work import Tools
 from node.crypto.ed25519 import Signer, private_key_of
 from node.poet.work import ClearEngine
-from node.post.recomputing import RecomputedLabels
 from node.types.ids import PADDED_SIZE
 from scripts.vectors.tamper import Auditor
 
@@ -23,29 +24,11 @@ CHAIN_CONFIG = AUDIT / "chain-config.json"
 NETWORK_CONFIG = AUDIT / "network-config.json"
 
 
-class RememberingEngine(ClearEngine):
-    """The clear engine, which answers the same question once: most tests change other things."""
+TOOLS = Tools(make_poet_engine=ClearEngine)
+"""Compiled at their first use, for all tests of a process."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], tuple[bytes, ...] | None] = {}
-
-    def opened_labels(
-        self,
-        statement: bytes,
-        root: bytes,
-        indices: Sequence[int],
-        leaves: Sequence[bytes],
-        nodes: Sequence[bytes],
-    ) -> tuple[bytes, ...] | None:
-        """See Engine."""
-        asked = (bytes(statement), root, tuple(indices), tuple(leaves), tuple(nodes))
-        if asked not in self._known:
-            self._known[asked] = super().opened_labels(statement, root, indices, leaves, nodes)
-        return self._known[asked]
-
-
-LABELS = RecomputedLabels()
-"""Compiled at its first use, for all tests of a process."""
+CREW = RememberingCrew(TOOLS)
+"""Does no work twice: most tests change something else."""
 
 Found = tuple[ObjectKind, str]
 """Kind and rule of a difference."""
@@ -53,8 +36,8 @@ Found = tuple[ObjectKind, str]
 
 @cache
 def auditor(config: Path) -> Auditor:
-    """Return what audits files of a network, with the work of PoETs recomputed clearly."""
-    return Auditor(config, RememberingEngine(), LABELS)
+    """Return what audits files of a network."""
+    return Auditor(config, CREW)
 
 
 @cache

@@ -1,16 +1,24 @@
 """ATXs: their bytes, the rules of their version, and the columns that follow from them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, assert_never
 
 from node.base import scale
 from node.base.errors import DecodeError, RejectError
-from node.checkpoint.audit.atxs_v2 import derive_v2
+from node.checkpoint.audit.atxs_v2 import derive_v2, proofs_v2
 from node.checkpoint.audit.context import AuditContext
-from node.checkpoint.audit.derived import DerivedAtx, are_known, check_nonce, find_poet, leaves_of
+from node.checkpoint.audit.derived import (
+    DerivedAtx,
+    are_known,
+    find_poet,
+    leaves_of,
+    nonce_work,
+    post_work,
+)
 from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.checkpoint.audit.work import SignatureWork, Work
 from node.consensus.activation.rules import (
     FIRST_VERSION,
     SECOND_VERSION,
@@ -27,6 +35,7 @@ from node.consensus.activation.rules_v1 import (
     is_initial,
     make_atx,
     nonce_to_check,
+    post_claim,
     proven_space,
 )
 from node.crypto.domains import Domain
@@ -34,7 +43,7 @@ from node.store.atxs import AtxPost
 from node.store.statesql import state_rows
 from node.types.atx_v1 import ActivationTxV1
 from node.types.atx_v2 import ActivationTxV2
-from node.types.ids import NO_ATX, SmesherID
+from node.types.ids import NO_ATX, AtxID, SmesherID
 from node.types.layer import EpochID
 
 FORMS: Final[Mapping[int, type[ActivationTxV1] | type[ActivationTxV2]]] = {
@@ -59,7 +68,12 @@ def check_atxs(context: AuditContext) -> None:
     """Check every ATX, and the space units it declares."""
     stray = _check_all_bytes(context)
     published: dict[SmesherID, EpochID] = {}
-    for row in context.scan(ObjectKind.ATX, state_rows.ATXS, "1 ORDER BY epoch, id"):
+    for row in context.scan(
+        ObjectKind.ATX,
+        state_rows.ATXS,
+        "1 ORDER BY epoch, id",
+        foresee=partial(_foresee_proofs, context),
+    ):
         _check_single(context, row, published)
         decoded = _find_bytes(context, row, stray)
         if decoded is None:
@@ -107,7 +121,9 @@ def _check_all_bytes(context: AuditContext) -> dict[tuple[EpochID, SmesherID], _
     """Check the bytes of all ATXs by themselves; return those that no row of an ATX names."""
     stray = {}
     kind, ledger = ObjectKind.ATX_BLOB, context.ledger
-    for row in context.scan(kind, state_rows.ATX_BLOBS):
+    for row in context.scan(
+        kind, state_rows.ATX_BLOBS, foresee=partial(_foresee_signature, context)
+    ):
         named = context.find(state_rows.ATXS, "id = ?", row.id)
         if row.blob is None:
             ledger.count(kind, "out of a checkpoint")
@@ -131,7 +147,7 @@ def _check_all_bytes(context: AuditContext) -> dict[tuple[EpochID, SmesherID], _
                 "encoding": (scale.encode(wire), row.blob),
             },
         )
-        ledger.judge(kind, row.id, "signature", partial(_check_signature, context, wire))
+        context.judge_work(kind, row.id, "signature", _signature_of(context, wire))
         if not equal and wire.id != row.id:
             context.facts.damage(row.id)
         if named is None:
@@ -163,13 +179,35 @@ def decode_bytes(context: AuditContext, row: state_rows.AtxBlobRow) -> Activatio
 
 def is_signature_good(context: AuditContext, wire: ActivationTx) -> bool:
     """Tell whether an ATX is signed by its smesher, on this network."""
-    verifier = context.parameters.verifier
-    return verifier.verify(Domain.ATX, wire.smesher, wire.signed_bytes(), wire.signature)
+    return context.is_good(_signature_of(context, wire))
 
 
-def _check_signature(context: AuditContext, wire: ActivationTx) -> None:
-    if not is_signature_good(context, wire):
-        raise RejectError(f"not by {wire.smesher.hex()}")
+def _signature_of(context: AuditContext, wire: ActivationTx) -> SignatureWork:
+    return context.signature(Domain.ATX, wire.smesher, wire.signed_bytes(), wire.signature)
+
+
+def _foresee_signature(context: AuditContext, row: state_rows.AtxBlobRow) -> Iterable[Work]:
+    wire = None if row.blob is None else decode_bytes(context, row)
+    return () if wire is None else (_signature_of(context, wire),)
+
+
+def _foresee_proofs(context: AuditContext, row: state_rows.AtxRow) -> Iterable[Work]:
+    """Return the work that an ATX will need, if all it rests on is as the file says."""
+    blob = context.find(state_rows.ATX_BLOBS, "id = ?", row.id)
+    wire = None if blob is None or blob.blob is None else decode_bytes(context, blob)
+    try:
+        match wire:
+            case None:
+                return ()
+            case ActivationTxV1():
+                proofs = proofs_v1(context, wire, _facts_v1(context, wire))
+            case ActivationTxV2():
+                proofs = proofs_v2(context, wire)
+            case _:
+                assert_never(wire)
+    except RejectError:
+        return ()
+    return [work for _, work in proofs]
 
 
 def _find_bytes(
@@ -218,20 +256,10 @@ def _derive_v1(
     context: AuditContext, wire: ActivationTxV1, row: state_rows.AtxRow
 ) -> DerivedAtx | None:
     ledger, kind, parameters = context.ledger, ObjectKind.ATX, context.parameters.atx
-    challenge, epoch = wire.inner.challenge, wire.inner.challenge.publish_epoch
+    epoch, named = wire.inner.challenge.publish_epoch, _named_by(wire)
     if not ledger.judge(kind, wire.id, "shape", partial(check_shape, wire, epoch)):
         return None
-    named = (challenge.previous_atx, challenge.positioning_atx, challenge.commitment_atx)
-    previous, positioning, commitment = (
-        None if one is None or one == NO_ATX else context.find_atx(one) for one in named
-    )
-    facts = AtxFactsV1(
-        stored_commitment=context.find_commitment(wire.smesher),
-        commitment=commitment,
-        previous=previous,
-        previous_units=context.find_units(challenge.previous_atx, wire.smesher),
-        positioning=positioning,
-    )
+    facts = _facts_v1(context, wire)
     if not are_known(context, wire.id, named) or not ledger.judge(
         kind, wire.id, "references", partial(check_facts, wire, facts, parameters)
     ):
@@ -239,10 +267,8 @@ def _derive_v1(
     poet = find_poet(context, wire.id, proven_space(wire).poet_ref)
     if poet is not None:
         ledger.judge(kind, wire.id, "PoET membership", partial(check_poet, wire, poet.statement))
-    initial = initial_claims(wire)
-    claim = initial[0] if initial is not None else nonce_to_check(wire, facts)
-    if claim is not None:
-        check_nonce(context, wire.id, wire.smesher, claim)
+    for rule, work in proofs_v1(context, wire, facts):
+        context.judge_work(kind, wire.id, rule, work)
     try:
         atx = make_atx(
             wire,
@@ -257,12 +283,52 @@ def _derive_v1(
     part = AtxPost(
         atx=wire.id,
         smesher=wire.smesher,
-        previous_atx=None if is_initial(wire) else challenge.previous_atx,
+        previous_atx=None if is_initial(wire) else wire.inner.challenge.previous_atx,
         previous_index=0,
         num_units=wire.inner.num_units,
         publish_epoch=epoch,
     )
     return DerivedAtx(atx=atx, marriage_atx=None, posts=(part,))
+
+
+def _named_by(wire: ActivationTxV1) -> tuple[AtxID | None, ...]:
+    challenge = wire.inner.challenge
+    return challenge.previous_atx, challenge.positioning_atx, challenge.commitment_atx
+
+
+def _facts_v1(context: AuditContext, wire: ActivationTxV1) -> AtxFactsV1:
+    previous, positioning, commitment = (
+        None if one is None or one == NO_ATX else context.find_atx(one) for one in _named_by(wire)
+    )
+    return AtxFactsV1(
+        stored_commitment=context.find_commitment(wire.smesher),
+        commitment=commitment,
+        previous=previous,
+        previous_units=context.find_units(wire.inner.challenge.previous_atx, wire.smesher),
+        positioning=positioning,
+    )
+
+
+def proofs_v1(
+    context: AuditContext, wire: ActivationTxV1, facts: AtxFactsV1
+) -> list[tuple[str, Work]]:
+    """Return the proofs of an ATX that take work, each with its rule.
+
+    Raises:
+        RejectError: one of them is not there.
+    """
+    proofs: list[tuple[str, Work]] = []
+    initial = initial_claims(wire)
+    if initial is None:
+        nonce = nonce_to_check(wire, facts)
+    else:
+        nonce, post, claim = initial
+        proofs.append(("initial PoST", post_work(context, post, claim)))
+    if nonce is not None:
+        proofs.append(("VRF nonce", nonce_work(context, wire.smesher, nonce)))
+    space = proven_space(wire)
+    proofs.append(("PoST", post_work(context, space.post, post_claim(wire, facts))))
+    return proofs
 
 
 def _compare(context: AuditContext, derived: DerivedAtx, row: state_rows.AtxRow) -> None:

@@ -9,8 +9,16 @@ from functools import partial
 
 from node.base.errors import RejectError
 from node.checkpoint.audit.context import AuditContext, PoetFacts
-from node.checkpoint.audit.derived import DerivedAtx, are_known, check_nonce, find_poet, leaves_of
-from node.checkpoint.audit.findings import ObjectKind
+from node.checkpoint.audit.derived import (
+    DerivedAtx,
+    are_known,
+    find_poet,
+    leaves_of,
+    nonce_work,
+    post_work,
+)
+from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.checkpoint.audit.work import Work
 from node.consensus.activation.rules import (
     MAX_U64,
     SECOND_VERSION,
@@ -19,7 +27,8 @@ from node.consensus.activation.rules import (
     compute_weight,
     count_ticks,
 )
-from node.consensus.activation.rules_v1 import NonceClaim
+from node.consensus.activation.rules_v1 import INITIAL_CHALLENGE, NonceClaim
+from node.post.verifying import PostClaim
 from node.store.atxs import AtxPost
 from node.store.statesql import state_rows
 from node.types.atx import Atx
@@ -114,7 +123,15 @@ def derive_v2(
             parts.append(part)
             units += _effective_units(context, part)
         proven.append(_Proven(units, ticks))
-    commitment = _check_nonce(context, wire, sum(part.num_units for part in parts))
+    own = next((part for part in parts if part.smesher == wire.smesher), None)
+    ledger.compare(
+        kind, wire.id, "space of its smesher", "proven", NOTHING if own is None else "proven"
+    )
+    try:
+        for rule, work in proofs_v2(context, wire):
+            context.judge_work(kind, wire.id, rule, work)
+    except RejectError as error:
+        ledger.fail(kind, wire.id, "references", str(error), None)
     try:
         weight = sum(compute_weight(one.units, one.ticks) for one in proven) & MAX_U64
     except RejectError as error:
@@ -123,14 +140,13 @@ def derive_v2(
     units = sum(one.units for one in proven)
     ledger.compare(kind, wire.id, "space units fit", min(units, MAX_UNITS), units)
     positioning = None if wire.positioning_atx == golden else context.find_atx(wire.positioning_atx)
-    own = next((part for part in parts if part.smesher == wire.smesher), parts[0])
     atx = Atx(
         id=wire.id,
         smesher=wire.smesher,
         publish_epoch=wire.publish_epoch,
         sequence=0,
-        commitment_atx=commitment,
-        previous_atx=NO_ATX if own.previous_atx is None else own.previous_atx,
+        commitment_atx=None if wire.initial is None else wire.initial.commitment_atx,
+        previous_atx=NO_ATX if own is None or own.previous_atx is None else own.previous_atx,
         coinbase=wire.coinbase,
         num_units=units,
         vrf_nonce=wire.vrf_nonce,
@@ -163,16 +179,11 @@ def _check_references(context: AuditContext, wire: ActivationTxV2) -> bool:
 def _identities(context: AuditContext, wire: ActivationTxV2) -> tuple[SmesherID, ...] | None:
     """Return the identities that marriage indices stand for; tell if one stands for none."""
     ledger, kind = context.ledger, ObjectKind.ATX
-    married: tuple[SmesherID, ...] = (wire.smesher,)
+    married = married_in(context, wire)
+    if not married:
+        ledger.fail(kind, wire.id, "marriage", "of its smesher", wire.marriage_atx)
+        return None
     if wire.marriage_atx is not None:
-        own = context.find(state_rows.MARRIAGES, "pubkey = ?", wire.smesher)
-        if own is None or own.marriage_atx != wire.marriage_atx:
-            ledger.fail(kind, wire.id, "marriage", "of its smesher", wire.marriage_atx)
-            return None
-        # The reference counts in the order in which the rows were written.
-        where = "id = ? ORDER BY rowid"
-        rows = context.look(state_rows.MARRIAGES, where, own.marriage_id)
-        married = tuple(row.smesher for row in rows)
         ceremony = context.find_atx(wire.marriage_atx)
         if ceremony is not None:
             since = wire.publish_epoch - ceremony.publish_epoch
@@ -181,6 +192,18 @@ def _identities(context: AuditContext, wire: ActivationTxV2) -> tuple[SmesherID,
     if not ledger.compare(kind, wire.id, "marriage index", min(most, len(married) - 1), most):
         return None
     return married
+
+
+def married_in(context: AuditContext, wire: ActivationTxV2) -> tuple[SmesherID, ...]:
+    """Return the identities whose space an ATX may prove; none: its marriage is not its own."""
+    if wire.marriage_atx is None:
+        return (wire.smesher,)
+    own = context.find(state_rows.MARRIAGES, "pubkey = ?", wire.smesher)
+    if own is None or own.marriage_atx != wire.marriage_atx:
+        return ()
+    # The reference counts in the order in which the rows were written.
+    rows = context.look(state_rows.MARRIAGES, "id = ? ORDER BY rowid", own.marriage_id)
+    return tuple(row.smesher for row in rows)
 
 
 def _part(wire: ActivationTxV2, post: SubPostV2, smesher: SmesherID) -> AtxPost:
@@ -240,19 +263,52 @@ def _check_poet(context: AuditContext, wire: ActivationTxV2, nipost: NIPostV2) -
     return poet
 
 
-def _check_nonce(context: AuditContext, wire: ActivationTxV2, units: int) -> AtxID | None:
-    """Check the VRF nonce; return the commitment that the ATX tells."""
-    told = None if wire.initial is None else wire.initial.commitment_atx
-    commitment = told or context.find_commitment(wire.smesher)
-    if commitment is None:
-        context.ledger.fail(
-            ObjectKind.ATX, wire.id, "references", "commitment of its smesher", None
+def proofs_v2(context: AuditContext, wire: ActivationTxV2) -> list[tuple[str, Work]]:
+    """Return the proofs of an ATX that take work, each with its rule.
+
+    Its shape is right.
+
+    Raises:
+        RejectError: it is not known what labels commit to, or who proves space.
+    """
+    proofs: list[tuple[str, Work]] = []
+    posts = [post for nipost in wire.niposts for post in nipost.posts]
+    own = _commitment(context, wire, wire.smesher)
+    if wire.initial is not None:
+        claim = PostClaim(
+            smesher=wire.smesher,
+            commitment_atx=own,
+            challenge=INITIAL_CHALLENGE,
+            num_units=posts[0].num_units,
         )
-        return told
-    claim = NonceClaim(
-        commitment_atx=commitment,
-        num_labels=units * context.parameters.atx.proof.labels_per_unit,
+        proofs.append(("initial PoST", post_work(context, wire.initial.post, claim)))
+    nonce = NonceClaim(
+        commitment_atx=own,
+        num_labels=sum(post.num_units for post in posts)
+        * context.parameters.atx.proof.labels_per_unit,
         nonce=wire.vrf_nonce,
     )
-    check_nonce(context, wire.id, wire.smesher, claim)
-    return told
+    proofs.append(("VRF nonce", nonce_work(context, wire.smesher, nonce)))
+    married = married_in(context, wire)
+    for nipost in wire.niposts:
+        for post in nipost.posts:
+            if post.marriage_index >= len(married):
+                raise RejectError(f"marriage index {post.marriage_index} of {len(married)}")
+            smesher = married[post.marriage_index]
+            claim = PostClaim(
+                smesher=smesher,
+                commitment_atx=_commitment(context, wire, smesher),
+                challenge=nipost.challenge,
+                num_units=post.num_units,
+            )
+            proofs.append(("PoST", post_work(context, post.post, claim)))
+    return proofs
+
+
+def _commitment(context: AuditContext, wire: ActivationTxV2, smesher: SmesherID) -> AtxID:
+    if smesher == wire.smesher and wire.initial is not None:
+        return wire.initial.commitment_atx
+    known = context.find_commitment(smesher)
+    if known is None:
+        raise RejectError(f"commitment of smesher {smesher.hex()} is not known")
+    return known

@@ -1,14 +1,18 @@
 """Ballots: signatures, votes, eligibility; and the beacons that they carry."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from node.base.errors import IgnoreError, RejectError
+from node.base.lru import LruMap
 from node.checkpoint.audit.active_sets import weigh_set
 from node.checkpoint.audit.context import AuditContext, KnownBallot
 from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.checkpoint.audit.work import SignatureWork, VrfWork, Work
+from node.consensus.eligibility import voting_vrf_input
 from node.consensus.proposals.rules import (
     EligibilityFacts,
     check_atx_id,
@@ -27,6 +31,9 @@ from node.store.statesql import state_rows
 from node.types.ballot import Ballot
 from node.types.ids import NO_BALLOT, PADDED_SIZE, AtxID, BallotID, Beacon, SmesherID
 from node.types.layer import EpochID, LayerID
+
+CACHED_BEACONS: Final = 10_000
+"""Reference ballots whose beacons are in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,9 @@ class BallotChecker:
     def _check(self, row: state_rows.BallotRow) -> None:
         ballot, ledger, kind = row.ballot, self.context.ledger, ObjectKind.BALLOT
         is_named = ledger.compare(kind, row.id, "identifier", ballot.id, row.id)
-        is_signed = ledger.judge(kind, row.id, "signature", partial(self._check_signature, ballot))
+        is_signed = self.context.judge_work(
+            kind, row.id, "signature", signature_of(self.context, ballot)
+        )
         if not is_named:
             self.context.facts.damage(row.id)
             if not is_signed:
@@ -89,10 +98,6 @@ class BallotChecker:
             self._check_eligibility(ballot, tail)
         else:
             ledger.skip(kind, "eligibility: its signature is wrong")
-
-    def _check_signature(self, ballot: Ballot) -> None:
-        if not is_ballot_signed(self.context, ballot):
-            raise RejectError(f"not by {ballot.smesher.hex()}")
 
     # --- content ---
 
@@ -201,7 +206,14 @@ class BallotChecker:
             ledger.fail(kind, ballot.id, "eligibility", str(error), "stored as valid")
             return
         ledger.count(kind, "eligibility proofs", len(ballot.eligibilities))
-        proofs = partial(check_proofs, ballot, judged_by, 0, len(ballot.eligibilities))
+        proofs = partial(
+            check_proofs,
+            ballot,
+            judged_by,
+            0,
+            len(ballot.eligibilities),
+            check_vrf=lambda *claim: context.is_good(VrfWork(*claim)),
+        )
         proven = ledger.judge(kind, ballot.id, "eligibility proofs", proofs)
         info = BallotInfo(
             id=ballot.id,
@@ -263,8 +275,49 @@ class BallotChecker:
 
 def is_ballot_signed(context: AuditContext, ballot: Ballot) -> bool:
     """Tell whether a ballot is signed by its smesher, on this network."""
-    verifier, message = context.parameters.verifier, ballot.signed_bytes()
-    return verifier.verify(Domain.BALLOT, ballot.smesher, message, ballot.signature)
+    return context.is_good(signature_of(context, ballot))
+
+
+def signature_of(context: AuditContext, ballot: Ballot) -> SignatureWork:
+    """Return the work of verifying a ballot's signature."""
+    return context.signature(Domain.BALLOT, ballot.smesher, ballot.signed_bytes(), ballot.signature)
+
+
+@dataclass(slots=True)
+class ForeseenBallots:
+    """Tells what work ballots will need, by what the file says of what they rest on."""
+
+    context: AuditContext
+    _beacons: LruMap[BallotID, Beacon] = field(default_factory=lambda: LruMap(CACHED_BEACONS))
+
+    def works(self, row: state_rows.BallotRow) -> Iterator[Work]:
+        """Yield the work that a ballot will need."""
+        ballot = row.ballot
+        yield signature_of(self.context, ballot)
+        beacon = self._beacon(ballot)
+        epoch = self.context.parameters.time.epoch_of(ballot.layer)
+        atx = self.context.find_entry(epoch, ballot.atx_id)
+        if beacon is None or atx is None:
+            return
+        for proof in ballot.eligibilities:
+            signed = voting_vrf_input(beacon, epoch, atx.nonce, proof.j)
+            yield VrfWork(ballot.smesher, signed, proof.sig)
+
+    def _beacon(self, ballot: Ballot) -> Beacon | None:
+        data, named = ballot.inner.epoch_data, ballot.inner.ref_ballot
+        if data is not None:
+            self._beacons.put(ballot.id, data.beacon)
+            return data.beacon
+        known = self._beacons.get(named)
+        if known is None:
+            padded = named.ljust(PADDED_SIZE, b"\0")
+            row = self.context.find(state_rows.BALLOTS, "id = ?", padded)
+            data = None if row is None else row.ballot.inner.epoch_data
+            if data is None:
+                return None
+            known = data.beacon
+            self._beacons.put(named, known)
+        return known
 
 
 def check_beacons(context: AuditContext, voted: dict[EpochID, Counter[Beacon]]) -> None:

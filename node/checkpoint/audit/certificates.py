@@ -8,6 +8,7 @@ from node.base.errors import RejectError
 from node.checkpoint.audit.active_sets import Weighed, weigh
 from node.checkpoint.audit.context import AuditContext
 from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.checkpoint.audit.work import SignatureWork, VrfWork, Work
 from node.consensus.certifier.rules import MAX_SEATS
 from node.consensus.eligibility import (
     CERTIFY_ROUND,
@@ -17,7 +18,6 @@ from node.consensus.eligibility import (
     committee_vrf_input,
 )
 from node.crypto.domains import Domain
-from node.crypto.vrf import verify_vrf
 from node.store.certificates import CertificateRow
 from node.store.statesql import state_rows
 from node.types.certificate import Certificate, CertifyMessage
@@ -39,7 +39,9 @@ class CertificateChecker:
         """Check every certificate."""
         ledger, kind = self.context.ledger, ObjectKind.CERTIFICATE
         certified, span = self.context.facts.certified, self.context.layer_span()
-        for row in self.context.scan(kind, state_rows.CERTIFICATES, "1 ORDER BY layer"):
+        for row in self.context.scan(
+            kind, state_rows.CERTIFICATES, "1 ORDER BY layer", foresee=self._foresee
+        ):
             in_layer = certified.setdefault(row.layer, {})
             self._check_layer(row, span)
             self._check_block(row)
@@ -109,25 +111,36 @@ class CertificateChecker:
                 (row.layer, certificate.block_id),
                 (content.layer, content.block_id),
             )
-            ledger.judge(kind, name, "signature", partial(self._check_signature, message))
+            self.context.judge_work(kind, name, "signature", self._signature_of(message))
             self._check_seats(name, message)
             seats += content.eligibility_count
         threshold = self.context.parameters.threshold
         ledger.compare(kind, name, "seats", max(seats % MAX_SEATS, threshold), seats % MAX_SEATS)
 
-    def _check_signature(self, message: CertifyMessage) -> None:
-        verifier = self.context.parameters.verifier
-        signed = message.signed_bytes()
-        if not verifier.verify(Domain.HARE, message.smesher, signed, message.signature):
-            raise RejectError(f"not by {message.smesher.hex()}")
+    def _signature_of(self, message: CertifyMessage) -> SignatureWork:
+        return self.context.signature(
+            Domain.HARE, message.smesher, message.signed_bytes(), message.signature
+        )
+
+    def _foresee(self, row: CertificateRow) -> Iterator[Work]:
+        """Yield the work that the messages of a certificate will need."""
+        for message in () if row.certificate is None else row.certificate.signatures:
+            yield self._signature_of(message)
+            beacon = self._beacon_of(message)
+            if beacon is not None:
+                yield _vrf_work(beacon, message)
+
+    def _beacon_of(self, message: CertifyMessage) -> Beacon | None:
+        epoch = self.context.parameters.time.epoch_of(message.content.layer)
+        return self.context.find_beacon(epoch)
 
     def _check_seats(self, name: str, message: CertifyMessage) -> None:
         ledger, kind, layer = self.context.ledger, ObjectKind.CERTIFICATE, message.content.layer
-        beacon = self.context.find_beacon(self.context.parameters.time.epoch_of(layer))
+        beacon = self._beacon_of(message)
         if beacon is None:
             ledger.skip(kind, "the beacon of its epoch is not in the file")
             return
-        if not ledger.judge(kind, name, "VRF proof", partial(_check_vrf, beacon, message)):
+        if not self.context.judge_work(kind, name, "VRF proof", _vrf_work(beacon, message)):
             return
         committees = self._committees_of(layer)
         if not committees:
@@ -220,11 +233,10 @@ class CertificateChecker:
         return set() if found is None else set(found.active_set.atx_ids)
 
 
-def _check_vrf(beacon: Beacon, message: CertifyMessage) -> None:
+def _vrf_work(beacon: Beacon, message: CertifyMessage) -> VrfWork:
     content = message.content
     signed = committee_vrf_input(beacon, content.layer, CERTIFY_ROUND)
-    if not verify_vrf(message.smesher, signed, content.proof):
-        raise RejectError(f"not by {message.smesher.hex()} for beacon {beacon.hex()}")
+    return VrfWork(message.smesher, signed, content.proof)
 
 
 def _is_certified(row: CertificateRow) -> bool:

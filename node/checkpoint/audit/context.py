@@ -6,18 +6,20 @@ they are asked for, so that memory does not grow with the chain; only what diffe
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
 
 from node.base.lru import LruMap
 from node.checkpoint.audit.findings import Ledger, ObjectKind
 from node.checkpoint.audit.parameters import AuditParameters
 from node.checkpoint.audit.rows import Unreadable, count_rows, read_rows
+from node.checkpoint.audit.verdicts import Verdicts
+from node.checkpoint.audit.work import HOLDS, SignatureWork, Work
 from node.consensus.activation.rules import publish_epoch_of
 from node.consensus.atxdata import AtxEntry
 from node.consensus.tortoise.ballots import BallotInfo
 from node.consensus.tortoise.votes import VoteNode
-from node.poet.work import Engine
-from node.post.verifying import LabelLookup
+from node.crypto.domains import Domain, signed_bytes
 from node.store.atxs import AtxPost
 from node.store.statesql import state_rows
 from node.store.statesql.files import SqlFile
@@ -178,8 +180,7 @@ class AuditContext:
     file: SqlFile
     parameters: AuditParameters
     ledger: Ledger
-    poet_engine: Engine
-    labels: LabelLookup
+    verdicts: Verdicts
     report: ReportProgress
     facts: Facts = field(default_factory=Facts)
 
@@ -201,13 +202,27 @@ class AuditContext:
         self.report("audit", self._total, self._total, "rows")
 
     def scan(
-        self, kind: ObjectKind, table: Table[R], where: str = "", *values: SqlValue
+        self,
+        kind: ObjectKind,
+        table: Table[R],
+        where: str = "",
+        *,
+        foresee: Callable[[R], Iterable[Work]] | None = None,
     ) -> Iterator[R]:
         """Yield the rows of a table that can be read; count them, and tell of the others.
 
         Each table is scanned once.  Rows with equal sorting keys may come in any order.
+
+        Args:
+            kind: of the objects in the table.
+            table: what to read.
+            where: an SQL condition, with an order.
+            foresee: tells what work a row will need; it is done ahead.
         """
-        for row in read_rows(self.file, table, where, *values):
+        rows = read_rows(self.file, table, where)
+        if foresee is not None:
+            rows = self.verdicts.ahead(rows, partial(_foresee_readable, foresee))
+        for row in rows:
             self._done += 1
             if not self._done % REPORTED_EACH:
                 self.report("audit", self._done, self._total, "rows")
@@ -230,6 +245,23 @@ class AuditContext:
     def find(self, table: Table[R], where: str, *values: SqlValue) -> R | None:
         """Return the first row that a condition selects and that can be read."""
         return next(self.look(table, where, *values), None)
+
+    # --- work ---
+
+    def judge_work(self, kind: ObjectKind, identifier: object, rule: str, work: Work) -> bool:
+        """Apply a rule that takes work; return whether it holds."""
+        return self.ledger.hold(kind, identifier, rule, self.verdicts.of(work))
+
+    def is_good(self, work: Work) -> bool:
+        """Tell whether work comes out as it should."""
+        return self.verdicts.of(work) == HOLDS
+
+    def signature(
+        self, domain: Domain, smesher: SmesherID, message: bytes, signature: bytes
+    ) -> SignatureWork:
+        """Return the work of verifying what a smesher signed on this network."""
+        covered = signed_bytes(self.parameters.genesis_id, domain, message)
+        return SignatureWork(smesher, covered, signature)
 
     # --- ATXs ---
 
@@ -353,6 +385,12 @@ class AuditContext:
     def is_damaged(self, *identifiers: bytes) -> bool:
         """Tell whether one of these is in the file, but not as it should be."""
         return any(bytes(identifier) in self.facts.damaged for identifier in identifiers)
+
+
+def _foresee_readable(
+    foresee: Callable[[R], Iterable[Work]], row: R | Unreadable
+) -> Iterable[Work]:
+    return () if isinstance(row, Unreadable) else foresee(row)
 
 
 STORED_COLUMNS: Final = "a row with such a column"

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from node.checkpoint.audit.context import AuditContext, PoetFacts
 from node.checkpoint.audit.findings import ObjectKind
+from node.checkpoint.audit.work import NonceWork, PostWork
 from node.consensus.activation.rules_v1 import NonceClaim
-from node.post.difficulty import check_vrf_nonce, compute_vrf_difficulty
-from node.post.labels import MAX_INDEX, make_commitment
+from node.post.verifying import All, PostClaim
 from node.store.atxs import AtxPost
 from node.store.statesql import state_rows
 from node.types.atx import Atx
 from node.types.ids import NO_ATX, AtxID, PoetRef, SmesherID
+from node.types.post import Post
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +58,12 @@ def leaves_of(context: AuditContext, poet: PoetFacts | None, row: state_rows.Atx
     return row.tick_count * context.parameters.atx.tick_size if poet is None else poet.leaf_count
 
 
-def check_nonce(context: AuditContext, atx: AtxID, smesher: SmesherID, claim: NonceClaim) -> None:
-    """Check a VRF nonce by the label it names."""
+def nonce_work(context: AuditContext, smesher: SmesherID, claim: NonceClaim) -> NonceWork:
+    """Return the work of verifying a VRF nonce by the label it names."""
+    scrypt_n = context.parameters.atx.proof.scrypt_n
+    return NonceWork(smesher, claim.commitment_atx, claim.num_labels, claim.nonce, scrypt_n)
 
-    def check() -> None:
-        # Before any work is done: so few or so many labels have no nonce.
-        compute_vrf_difficulty(claim.num_labels)
-        label = b""
-        if claim.nonce != MAX_INDEX:
-            commitment = make_commitment(smesher, claim.commitment_atx)
-            scrypt_n = context.parameters.atx.proof.scrypt_n
-            (label,) = context.labels(commitment, (claim.nonce,), scrypt_n)
-        check_vrf_nonce(
-            smesher=smesher, num_labels=claim.num_labels, nonce=claim.nonce, label=label
-        )
 
-    context.ledger.judge(ObjectKind.ATX, atx, "VRF nonce", check)
+def post_work(context: AuditContext, post: Post, claim: PostClaim) -> PostWork:
+    """Return the work of verifying a PoST with all its labels."""
+    return PostWork(post, claim, context.parameters.atx.proof, All())

@@ -175,6 +175,13 @@ class Ledger:
             return False
         return True
 
+    def hold(self, kind: ObjectKind, identifier: object, rule: str, problem: str) -> bool:
+        """Record that a rule was applied, and how it is broken if there is a problem."""
+        self.tallies[kind].checks[rule] += 1
+        if problem:
+            self._add(kind, identifier, rule, problem, STORED)
+        return not problem
+
     def fail(
         self, kind: ObjectKind, identifier: object, rule: str, ours: object, recorded: object
     ) -> None:

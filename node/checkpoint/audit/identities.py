@@ -1,14 +1,16 @@
 """Identities that misbehaved or married: the proofs and certificates that say so."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
 from node.base import scale
 from node.base.errors import DecodeError, RejectError
 from node.checkpoint.audit.context import AuditContext
-from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.checkpoint.audit.findings import NOTHING, STORED, ObjectKind
+from node.checkpoint.audit.work import PostWork, Work
 from node.consensus.activation.rules import SECOND_VERSION
-from node.consensus.malfeasance.rules import check_proof, culprit_of
+from node.consensus.malfeasance.rules import check_proof, culprit_of, make_post_accusation
 from node.consensus.malfeasance.wire import InvalidPostIndex, MalfeasanceProof
 from node.crypto.domains import Domain
 from node.store.statesql import state_rows
@@ -21,7 +23,7 @@ RECEIVED: Final = "when it was received"
 def check_identities(context: AuditContext) -> None:
     """Check every proof of misbehaviour; note who misbehaved."""
     ledger, kind = context.ledger, ObjectKind.MALFEASANCE
-    for row in context.scan(kind, state_rows.IDENTITIES):
+    for row in context.scan(kind, state_rows.IDENTITIES, foresee=partial(_foresee_label, context)):
         ledger.skip(kind, RECEIVED)
         context.facts.malicious.add(row.smesher)
         try:
@@ -43,7 +45,7 @@ def check_identities(context: AuditContext) -> None:
         check = partial(check_proof, proof.data, context.parameters.verifier, is_known=known)
         ledger.judge(kind, row.smesher, "misbehaviour", check)
         if isinstance(proof.data, InvalidPostIndex):
-            ledger.skip(kind, "the label that is said to be wrong")
+            _check_accusation(context, proof.data)
     kind = ObjectKind.SECOND_MALFEASANCE
     for second in context.scan(kind, state_rows.MALFEASANCE):
         ledger.skip(kind, RECEIVED)
@@ -54,6 +56,40 @@ def check_identities(context: AuditContext) -> None:
             ledger.compare(
                 kind, second.smesher, "marriage", "one", NOTHING if married is None else "one"
             )
+
+
+def _foresee_label(context: AuditContext, row: state_rows.IdentityRow) -> Iterable[Work]:
+    try:
+        proof = scale.decode(MalfeasanceProof, row.proof)
+        if isinstance(proof.data, InvalidPostIndex):
+            return (_label_work(context, proof.data),)
+    except (DecodeError, RejectError):
+        # Told when the row is judged.
+        return ()
+    return ()
+
+
+def _label_work(context: AuditContext, data: InvalidPostIndex) -> PostWork:
+    """Return the work of computing the label that is said to be wrong.
+
+    Raises:
+        RejectError: there is no PoST, or what its labels commit to is not known.
+    """
+    accusation = make_post_accusation(data, context.find_commitment(data.atx.smesher))
+    parameters = context.parameters.atx.proof
+    return PostWork(accusation.post, accusation.claim, parameters, accusation.mode)
+
+
+def _check_accusation(context: AuditContext, data: InvalidPostIndex) -> None:
+    """Check that a PoST that is said to be wrong is wrong."""
+    kind, ledger, culprit = ObjectKind.MALFEASANCE, context.ledger, data.atx.smesher
+    try:
+        work = _label_work(context, data)
+    except RejectError as error:
+        ledger.fail(kind, culprit, "misbehaviour", str(error), STORED)
+        return
+    told = "holds" if context.is_good(work) else "is wrong"
+    ledger.compare(kind, culprit, "PoST of the proof", "is wrong", told)
 
 
 def check_marriages(context: AuditContext) -> None:

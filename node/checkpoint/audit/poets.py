@@ -1,10 +1,8 @@
 """PoET proofs: identifiers, and the sequential work itself."""
 
-from functools import partial
-
 from node.checkpoint.audit.context import AuditContext, PoetFacts
 from node.checkpoint.audit.findings import ObjectKind
-from node.poet.verifying import check_proof_message
+from node.checkpoint.audit.work import PoetWork
 from node.store.statesql import state_rows
 from node.types.ids import EdSignature
 
@@ -15,7 +13,7 @@ NOT_SIGNED = EdSignature.zero()
 def check_poets(context: AuditContext) -> None:
     """Check every PoET proof."""
     ledger, kind = context.ledger, ObjectKind.POET
-    for row in context.scan(kind, state_rows.POETS):
+    for row in context.scan(kind, state_rows.POETS, foresee=lambda row: [PoetWork(row.message)]):
         message, reference = row.message, row.message.proof.ref
         ledger.compare(kind, row.reference, "identifier", reference, row.reference)
         ledger.compare_all(
@@ -27,12 +25,7 @@ def check_poets(context: AuditContext) -> None:
                 "signature": (NOT_SIGNED, message.signature),
             },
         )
-        works = ledger.judge(
-            kind,
-            row.reference,
-            "sequential work",
-            partial(check_proof_message, message, context.poet_engine),
-        )
+        works = context.judge_work(kind, row.reference, "sequential work", PoetWork(message))
         if works:
             context.facts.poets[reference] = PoetFacts(message.statement, message.proof.leaf_count)
         if not works or reference != row.reference:

@@ -10,10 +10,16 @@ from typing import Final
 from node.base.errors import ConfigError, PreconditionError, StoreError
 from node.checkpoint.audit.active_sets import check_active_sets
 from node.checkpoint.audit.atxs import check_atxs, decode_bytes, is_signature_good
-from node.checkpoint.audit.ballots import BallotChecker, check_beacons, is_ballot_signed
+from node.checkpoint.audit.ballots import (
+    BallotChecker,
+    ForeseenBallots,
+    check_beacons,
+    is_ballot_signed,
+)
 from node.checkpoint.audit.blocks import BlockChecker, check_block_transactions
 from node.checkpoint.audit.certificates import CertificateChecker
 from node.checkpoint.audit.context import AuditContext, Cursor, ReportProgress
+from node.checkpoint.audit.crews import Crew
 from node.checkpoint.audit.findings import AuditReport, Ledger, ObjectKind, Summary
 from node.checkpoint.audit.identities import check_identities, check_marriages
 from node.checkpoint.audit.layers import LayerChecker
@@ -25,8 +31,7 @@ from node.checkpoint.audit.transactions import (
     check_transactions,
     check_unapplied,
 )
-from node.poet.work import Engine
-from node.post.verifying import LabelLookup
+from node.checkpoint.audit.verdicts import NoNotes, Notes, Verdicts
 from node.store.statesql import state_rows
 from node.store.statesql.files import SqlFile, check_tables, open_state_sql
 from node.types.layer import EpochID, LayerID
@@ -91,25 +96,32 @@ def open_audited(path: Path) -> Iterator[SqlFile]:
         yield file
 
 
+def subject_of(path: Path, parameters: AuditParameters) -> str:
+    """Return what tells an audit from others: the network, and which file in which state."""
+    stat = path.stat()
+    return f"{parameters.genesis_id.hex()} {path.name} {stat.st_size} {stat.st_mtime_ns}"
+
+
 def audit(
     file: SqlFile,
     parameters: AuditParameters,
     *,
-    poet_engine: Engine,
-    labels: LabelLookup,
+    crew: Crew,
     report: ReportProgress,
+    notes: Notes | None = None,
 ) -> AuditReport:
     """Compute everything in a state database again and compare.
 
     Args:
         file: as ``open_audited`` opens it.
         parameters: of the network it is said to be of.
-        poet_engine: recomputes sequential work.
-        labels: recomputes labels, for VRF nonces.
+        crew: does what takes long.
         report: takes the progress.
+        notes: remembers what the crew did; nothing unless given.
 
     Raises:
         ConfigError: the file is of another network.
+        UnavailableError: the crew cannot work.
     """
     recovery = _read_recovery(file)
     if recovery is not None:
@@ -119,8 +131,7 @@ def audit(
         file=file,
         parameters=parameters,
         ledger=Ledger(),
-        poet_engine=poet_engine,
-        labels=labels,
+        verdicts=Verdicts(crew, notes or NoNotes()),
         report=report,
     )
     _check_network(context)
@@ -161,7 +172,12 @@ def _check_by_epoch(context: AuditContext) -> None:
     """Check ballots and blocks, an epoch of each at a time."""
     time = context.parameters.time
     ballots = Cursor(
-        context.scan(ObjectKind.BALLOT, state_rows.BALLOTS, "1 ORDER BY layer, id"),
+        context.scan(
+            ObjectKind.BALLOT,
+            state_rows.BALLOTS,
+            "1 ORDER BY layer, id",
+            foresee=ForeseenBallots(context).works,
+        ),
         lambda row: time.epoch_of(row.ballot.layer),
     )
     blocks = Cursor(

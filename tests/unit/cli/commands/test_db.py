@@ -108,3 +108,33 @@ def test_the_configuration_has_to_be_the_networks(tmp_path: Path) -> None:
     assert (ran.code, ran.error["code"]) == (ExitCode.INVALID, "smesh.config.value")
     ran = audit(recorded, tmp_path / "home", "--json", config=tmp_path / "no.json")
     assert (ran.code, ran.error["code"]) == (ExitCode.NOT_FOUND, "smesh.config.file")
+
+
+def test_progress_is_kept_in_a_file_and_removed_in_the_end(
+    recorded: Recorded, tmp_path: Path
+) -> None:
+    progress = tmp_path / "progress"
+    ran = audit(recorded, tmp_path, "--json", "--jobs", "1", "--resume", str(progress))
+    assert (ran.code, ran.data["differences"]) == (ExitCode.OK, 0)
+    assert not progress.exists()
+    progress.write_text("something else\n")
+    ran = audit(recorded, tmp_path, "--json", "--resume", str(progress))
+    assert (ran.code, ran.error["code"]) == (ExitCode.PRECONDITION, "smesh.precondition.progress")
+    assert progress.read_text() == "something else\n"
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_an_interrupted_audit_tells_how_to_go_on(
+    recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, resumed: bool
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("node.checkpoint.audit.run.audit", interrupt)
+    progress = tmp_path / "progress"
+    more = ("--resume", str(progress)) if resumed else ()
+    ran = audit(recorded, tmp_path, "--json", *more)
+    assert ran.code == ExitCode.INTERRUPTED
+    assert ran.error["code"] == "smesh.interrupted"
+    assert ("the same command" in (ran.error.get("hint") or "")) is resumed
+    assert progress.exists() is resumed

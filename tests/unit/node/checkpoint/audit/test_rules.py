@@ -23,7 +23,7 @@ from node.vm import sdk
 from node.vm.parsing import parse
 from node.vm.registry import load_instance
 from node.vm.templates.base import Instance
-from tests.support.audits import DATA, Recorded, chain_signer
+from tests.support.audits import DATA, Found, Recorded, chain_signer
 
 K = ObjectKind
 UNKNOWN = AtxID(b"u" * 32)
@@ -38,6 +38,12 @@ def sign_ballot(ballot: Ballot, **changes: Any) -> Ballot:
     """Return a ballot with another signed part, signed anew."""
     changed = replace(ballot, inner=replace(ballot.inner, **changes))
     return replace(changed, signature=chain_signer().sign(Domain.BALLOT, changed.signed_bytes()))
+
+
+def sign_atx(wire: ActivationTxV1, **changes: Any) -> ActivationTxV1:
+    """Return an ATX with other signed fields, signed anew."""
+    changed = replace(wire, inner=replace(wire.inner, **changes))
+    return replace(changed, signature=chain_signer().sign(Domain.ATX, changed.signed_bytes()))
 
 
 def unchecked(report: AuditReport, kind: ObjectKind) -> dict[str, int]:
@@ -250,13 +256,29 @@ def test_certificates_of_epochs_without_a_beacon_are_counted(chain: Recorded) ->
 # --- proofs of misbehaviour ---
 
 
-def test_an_accusation_of_a_wrong_label_is_checked_but_for_the_label(chain: Recorded) -> None:
-    wire = scale.decode(ActivationTxV1, chain.value("SELECT atx FROM atx_blobs"))
-    proof = MalfeasanceProof(layer=LayerID(20), data=InvalidPostIndex(atx=wire, invalid_index=0))
+def accuse(chain: Recorded, wire: ActivationTxV1, index: int) -> list[Found]:
+    """Accuse an ATX of a wrong label; return what is found about the accusation."""
+    proof = MalfeasanceProof(
+        layer=LayerID(10), data=InvalidPostIndex(atx=wire, invalid_index=index)
+    )
+    chain.run("DELETE FROM identities")
     chain.run("INSERT INTO identities VALUES (?, ?, 5)", wire.smesher, scale.encode(proof))
-    report = chain.audit()
-    assert report.findings == ()
-    assert unchecked(report, K.MALFEASANCE)["the label that is said to be wrong"] == 1
+    return [found for found in chain.differences() if found[0] is K.MALFEASANCE]
+
+
+def test_a_label_that_is_said_to_be_wrong_is_computed(chain: Recorded) -> None:
+    wire = scale.decode(ActivationTxV1, chain.value("SELECT atx FROM atx_blobs"))
+    assert accuse(chain, wire, 0) == [(K.MALFEASANCE, "PoST of the proof")]
+    # Of the index that is named, not of others; one that is not there convicts nobody.
+    nipost = wire.inner.nipost
+    assert nipost is not None
+    assert nipost.post is not None
+    post = replace(nipost.post, indices=nipost.post.indices[:3] + b"\xff")
+    wrong = sign_atx(wire, nipost=replace(nipost, post=post))
+    told = [bool(accuse(chain, wrong, index)) for index in range(5)]
+    assert told == [True, True, True, False, True]
+    lacking = sign_atx(wire, nipost=replace(nipost, post=None))
+    assert accuse(chain, lacking, 0) == [(K.MALFEASANCE, "misbehaviour")]
 
 
 # --- transactions ---

@@ -10,9 +10,8 @@ import pytest
 from node.base.errors import ConfigError, PreconditionError, SpacemeshError, StoreError
 from node.checkpoint.audit.findings import ObjectKind
 from node.checkpoint.audit.run import TABLES, audit, open_audited
-from node.poet.work import ClearEngine
 from node.store.statesql.state_rows import STATE_TABLES
-from tests.support.audits import CHAIN_CONFIG, LABELS, NETWORK_CONFIG, Recorded, auditor
+from tests.support.audits import CHAIN_CONFIG, CREW, NETWORK_CONFIG, Recorded, auditor
 
 OBJECTS = {
     ObjectKind.FILE: 1,
@@ -66,8 +65,7 @@ def test_progress_ends_with_all_rows_done(chain: Recorded) -> None:
         audit(
             file,
             auditor(CHAIN_CONFIG).parameters,
-            poet_engine=ClearEngine(),
-            labels=LABELS,
+            crew=CREW,
             report=lambda *report: told.append(report),
         )
     total = sum(OBJECTS.values()) - OBJECTS[ObjectKind.FILE]
@@ -90,8 +88,7 @@ def test_other_genesis_accounts_are_differences(chain: Recorded) -> None:
         report = audit(
             file,
             replace(one.parameters, genesis=changed),
-            poet_engine=ClearEngine(),
-            labels=LABELS,
+            crew=CREW,
             report=lambda *_: None,
         )
     told = {(finding.id, finding.rule) for finding in report.findings}
