@@ -11,11 +11,14 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from node.app import Node
 from node.config.durations import Instant
 from node.config.load import Override, Places, load_config
 from node.config.model.root import NodeConfig
 from node.consensus.activation.parameters import proof_parameters
+from node.consensus.eligibility import Distributions
 from node.crypto.ed25519 import Signer, private_key_of
 from node.environment import Environment
 from node.layer_ticker import LoopClock
@@ -30,6 +33,7 @@ from node.post.service import ServiceOptions
 from node.runtime.workers import InlineWorkers
 from node.sim.links import Randomness
 from node.sim.posts import SCRYPT_N, InlinePosts
+from node.sim.power import PowerLost
 from node.sim.shared_checks import SharedEngine, SharedVerifier
 from node.smesher.identities import Identities, Identity
 from node.smesher.post_process import SpaceWanted, SupervisedPost
@@ -44,6 +48,8 @@ NS_PER_S = 10**9
 ROUND_LEAVES = 400
 """Work of a PoET round: enough for a few ticks, little enough for the event loop."""
 POLL_S = 1.0
+
+log = structlog.get_logger("sim")
 
 
 def world_config(
@@ -78,14 +84,17 @@ class SimulatedNode:
     task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Run the node until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            self.end.start(tasks)
-            try:
-                tasks.create_task(self.supervised.run())
-                await self.node.run()
-            finally:
-                self.end.stop()
+        """Run the node until cancelled, or until its power fails."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self.end.start(tasks)
+                try:
+                    tasks.create_task(self.supervised.run())
+                    await self.node.run()
+                finally:
+                    self.end.stop()
+        except* PowerLost:
+            log.info("power_lost", node=self.name)
 
 
 @dataclass(kw_only=True)
@@ -122,6 +131,7 @@ class World:
     poets: tuple[PoetServer, ...] = field(init=False)
     _stack: ExitStack = field(default_factory=ExitStack)
     _tasks: asyncio.TaskGroup = field(init=False)
+    _distributions: Distributions = field(default_factory=Distributions)
     _verifier: SharedVerifier = field(init=False)
     _engine: SharedEngine = field(default_factory=lambda: SharedEngine(ClearEngine()))
     _built: int = 0
@@ -152,8 +162,16 @@ class World:
 
     def add_node(self, number: int) -> SimulatedNode:
         """Build a node with one smesher; it runs once the world does, or ``start`` is called."""
+        with ExitStack() as databases:
+            made = self._build(number, databases)
+            made.databases = databases.pop_all()
+        self.nodes[made.name] = made
+        self._built += 1
+        return made
+
+    def _build(self, number: int, databases: ExitStack) -> SimulatedNode:
+        """Build a node on databases that the caller closes if that fails."""
         name = f"node{number}"
-        databases = ExitStack()
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         signer = self.signer(number)
@@ -188,7 +206,9 @@ class World:
         )
         node = Node(self.adjust(number, environment))
         preset_beacon(node)
-        made = SimulatedNode(
+        # All nodes draw from the same lotteries, which take long to work out.
+        node.oracle.distributions = self._distributions
+        return SimulatedNode(
             name=name,
             number=number,
             node=node,
@@ -196,9 +216,6 @@ class World:
             supervised=self._supervised(node, folder, signer),
             databases=databases,
         )
-        self.nodes[name] = made
-        self._built += 1
-        return made
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -22,6 +22,7 @@ from node.base.errors import (
     UnavailableError,
 )
 from node.config.model.consensus import PoetConfig
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Signer
 from node.events import (
@@ -65,7 +66,7 @@ from node.store.local import (
     FinishedNIPost,
     InitialPost,
     PoetRegistration,
-    claim_atx,
+    Statement,
     delete_built_atxs,
     delete_initial_post,
     find_built_atx,
@@ -97,6 +98,8 @@ from node.types.post import NIPost, Post, PostMetadata
 
 TOPIC = "ax1"
 NS_PER_S = 10**9
+SYNC_POLL_NS = NS_PER_S
+"""Wait between two looks at whether the ATXs are synced: a PoET round does not wait."""
 
 log = structlog.get_logger("atxBuilder")
 
@@ -116,6 +119,7 @@ class AtxBuilder:
     parameters: ProofParameters
     golden_atx: AtxID
     identities: Identities
+    guard: EquivocationGuard
     post_registry: PostRegistry
     verifier: Prover
     """Checks own proofs, with ``verify``."""
@@ -141,6 +145,7 @@ class AtxBuilder:
         """Build and publish ATXs until cancelled."""
         while True:
             try:
+                self.guard.check_identity(self.smesher)
                 await self._ensure_initial_post()
                 await self._publish()
             except ChallengeExpiredError as error:
@@ -260,7 +265,9 @@ class AtxBuilder:
             vrf_nonce=nipost.vrf_nonce if is_new_nonce else None,
         )
         unsigned = ActivationTxV1(inner=inner, smesher=self.smesher, signature=EdSignature.zero())
-        claim_atx(self.local, self.smesher, challenge.publish_epoch, unsigned.id)
+        self.guard.claim(
+            Statement.of_atx(self.smesher, challenge.publish_epoch, unsigned.id)
+        )
         signature = self.signer.sign(Domain.ATX, unsigned.signed_bytes())
         blob = scale.encode(replace(unsigned, signature=signature))
         with self.local.batch() as batch:
@@ -268,14 +275,20 @@ class AtxBuilder:
         return blob
 
     async def _broadcast(self, blob: bytes, deadline_ns: int) -> None:
-        """Publish until it is taken; a known ATX is as good as a published one."""
+        """Publish until it is taken.
+
+        One that our own store has goes out all the same: a process that died may have
+        stored it without telling anyone.
+        """
         atx_id = scale.decode(ActivationTxV1, blob).id
-        while find_atx(self.db, atx_id) is None:
+        while True:
             try:
                 await self.network.publish(TOPIC, blob)
             except RejectError as error:
                 raise ChallengeExpiredError(f"our own ATX is not valid: {error}") from error
             except (IgnoreError, UnavailableError, NotFoundError) as error:
+                if find_atx(self.db, atx_id) is not None:
+                    return
                 log.warning("atx_not_published", smesher=self.smesher, reason=str(error))
                 if self.clock.now_ns() >= deadline_ns:
                     raise ChallengeExpiredError(str(error)) from error
@@ -287,7 +300,7 @@ class AtxBuilder:
 
     async def _challenge(self) -> PendingChallenge:
         while not self.atxs_synced():
-            await self._wait_layer()
+            await self.clock.sleep_until(self.clock.now_ns() + SYNC_POLL_NS)
         stored = find_challenge(self.local, self.smesher)
         if stored is not None:
             if stored.publish_epoch >= self._epoch():

@@ -261,9 +261,9 @@ class ActivationHandler:
             return Outcome(is_known=True)
         was_malicious = is_malicious(self.db, atx.smesher)
         proof = None if was_malicious else self._find_equivocation(judged.wire)
-        # No need to wait for the disk: peers have what a power loss takes, and the
-        # equivocation of our own identities is prevented elsewhere.
-        with self.db.batch(sync=False) as batch:
+        # No need to wait for the disk: peers have what a power loss takes.  Of our own ATX
+        # nobody may have heard yet, and the next one must come after it.
+        with self.db.batch(sync=self._is_own(atx.smesher)) as batch:
             put_atx(batch, atx, blob=judged.blob)
             put_post(batch, _part_of(judged.wire))
             if self.parameters.checks_all_labels:
@@ -275,6 +275,9 @@ class ActivationHandler:
             self.convictions.tell(conviction)
         self._tell(atx, malicious=was_malicious or proof is not None)
         return Outcome(proof=proof)
+
+    def _is_own(self, smesher: SmesherID) -> bool:
+        return any(signer.smesher_id == smesher for signer in self.signers())
 
     def _tell(self, atx: Atx, *, malicious: bool) -> None:
         if malicious:

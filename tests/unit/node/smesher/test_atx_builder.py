@@ -19,6 +19,7 @@ from node.base.errors import (
     StoreError,
     UnavailableError,
 )
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.config.durations import Nanoseconds
 from node.config.model.consensus import PoetConfig
 from node.events import (
@@ -56,7 +57,7 @@ from node.store.local import (
     delete_nipost,
     find_built_atx,
     find_challenge,
-    find_claim,
+    claims_of,
     find_initial_post,
     find_nipost,
     put_initial_post,
@@ -231,6 +232,7 @@ class Smesher:
             parameters=PARAMETERS.proof,
             golden_atx=GOLDEN,
             identities=self.identities,
+            guard=EquivocationGuard(db=self.world.db, local=self.local, bus=self.bus),
             post_registry=self.registry,
             verifier=Checker(),
             poets=self.poets,
@@ -498,6 +500,16 @@ async def test_nothing_is_built_before_the_atxs_are_synced(smesher: Smesher) -> 
     assert find_challenge(smesher.local, SMESHER) is None
 
 
+async def test_a_node_that_is_synced_just_before_a_round_still_registers(smesher: Smesher) -> None:
+    await smesher.first_proof()
+    builder = smesher.builder()
+    round_start_ns = start(1) + SHIFT
+    builder.atxs_synced = lambda: smesher.clock.now_ns() >= round_start_ns - 2 * NS
+    pending = await builder._challenge()
+    assert pending.publish_epoch == 2
+    assert smesher.clock.now_ns() < round_start_ns
+
+
 async def test_a_stored_challenge_is_taken_up_again(smesher: Smesher) -> None:
     await smesher.first_proof()
     pending = await smesher.builder()._challenge()
@@ -651,11 +663,43 @@ async def test_a_built_atx_is_claimed_and_published_again_as_it_is(smesher: Smes
         await smesher.builder().run()
     blob = find_built_atx(smesher.local, SMESHER, EpochID(2))
     assert blob is not None
-    claimed = find_claim(smesher.local, Duty.ATX, SMESHER, 2)
+    claimed = dict(claims_of(smesher.local, Duty.ATX, SMESHER))[2]
     assert claimed == scale.decode(ActivationTxV1, blob).id
     await smesher.builder()._publish()
     assert smesher.published == [blob, blob]
     assert smesher.atx().id == claimed
+
+
+async def test_an_atx_that_was_stored_but_perhaps_not_sent_goes_out_again(
+    smesher: Smesher,
+) -> None:
+    await smesher.first_proof()
+    judge = smesher.world.atxs.on_gossip
+
+    async def die_after_the_commit(peer: PeerID, data: bytes) -> None:
+        await judge(peer, data)
+        raise StoreError("the process was killed")
+
+    smesher.world.end.register("ax1", die_after_the_commit)
+    with pytest.raises(StoreError):
+        await smesher.builder().run()
+    stored = smesher.atx()
+    smesher.world.end._seen.clear()
+    smesher.fail_topic()
+    await smesher.builder()._publish()
+    assert smesher.published == [get_atx_blob(smesher.world.db, stored.id)]
+
+
+async def test_an_atx_that_peers_gave_back_counts_as_published(smesher: Smesher) -> None:
+    await smesher.first_proof()
+    builder = smesher.builder()
+    await builder._publish()
+    blob = get_atx_blob(smesher.world.db, smesher.atx().id)
+    published_ns = smesher.clock.now_ns()
+    with pytest.raises(IgnoreError, match="published before"):
+        await smesher.world.end.publish("ax1", blob)
+    await builder._broadcast(blob, start(3))
+    assert smesher.clock.now_ns() == published_ns
 
 
 async def test_another_atx_of_an_epoch_is_never_signed(smesher: Smesher) -> None:

@@ -27,6 +27,7 @@ from node.net.fetch.client import FetchError
 from node.net.memory import MemoryNetwork
 from node.net.ports import PeerID
 from node.post.verifying import Mode, PostClaim, ProofParameters
+from node.sim.power import Meter, Power, PoweredDatabase
 from node.sim.virtual_time import simulate
 from node.store import schema
 from node.store.atxs import (
@@ -43,7 +44,7 @@ from node.store.identities import find_malfeasance_blob, is_malicious
 from node.types.address import Address
 from node.types.atx_v2 import ActivationTxV2
 from node.types.ids import NO_ATX, EdSignature, Hash32
-from node.types.layer import EpochID
+from node.types.layer import EpochID, LayerID
 from node.types.post import Post
 from tests.support.activation import (
     PARAMETERS,
@@ -156,6 +157,21 @@ async def test_a_known_atx_is_ignored_unless_it_is_our_own_message(world: World)
     await world.atxs.on_gossip(world.end.local, built.blob)
     await world.atxs.on_synced(Hash32(built.atx.id), PEER, built.blob)
     assert len(world.told.atxs) == 1
+
+
+async def test_a_power_loss_takes_the_atxs_of_others_but_never_our_own(tmp_path: Path) -> None:
+    world = World(tmp_path, own=(1,))
+    power = Power(meter=Meter(faults=[]), layer_now=lambda: LayerID(0), on_lost=lambda _: None)
+    powered = PoweredDatabase("state", world.db, power)
+    world.atxs.db = powered
+    own, other = initial_atx(1), initial_atx(2)
+    await world.take(own)
+    await world.take(other)
+    assert has_atx(world.db, other.atx.id)
+    powered.lose_unsynced(0)
+    assert has_atx(world.db, own.atx.id)
+    assert not has_atx(world.db, other.atx.id)
+    world.close()
 
 
 async def test_malformed_and_mistaken_bytes_are_rejected(world: World) -> None:
