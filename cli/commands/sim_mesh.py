@@ -1,4 +1,4 @@
-"""``smcli sim mesh``: whole nodes in one process, and whether they agree."""
+"""``smcli sim mesh`` and ``smcli sim replay``: whole nodes in one process."""
 
 import contextlib
 import tempfile
@@ -13,17 +13,18 @@ import typer
 from cli.context import Context
 from cli.errors import CheckFailedError
 from cli.records import Identifier, Result, Table
-from node.base.errors import PreconditionError
+from node.base.errors import PreconditionError, UsageError
 
 if TYPE_CHECKING:
-    from node.sim.mesh import Disagreement, MeshReport
+    from node.sim.mesh_report import Departure, Disagreement, MeshPlan, MeshReport
+    from node.sim.trace import Recorder
 
 MAX_NODES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedLayer:
-    """What the nodes hold of a layer."""
+    """What the honest nodes hold of a layer."""
 
     layer: int
 
@@ -34,6 +35,13 @@ class SimulatedLayer:
     """Empty: none, or nodes differ."""
 
     state_root: Identifier
+
+    reorgs: int
+    """How often a node applied something else after it had applied the layer."""
+
+    rewards: int
+    """Smeshers who were rewarded."""
+
     equal: bool
 
 
@@ -47,7 +55,17 @@ class SimulatedMesh:
     seed: int
     faults: bool
     restarts: int
+    partitions: int
+
+    late: int
+    """Nodes that started long after the others."""
+
+    adversaries: "dict[str, str]"
+    """What those nodes did that break the protocol."""
+
     layers: tuple[SimulatedLayer, ...]
+    empty_layers: int
+    reorgs: int
     agreed: bool
     disagreements: "tuple[Disagreement, ...]"
 
@@ -56,6 +74,15 @@ class SimulatedMesh:
 
     processor_s: float
     """What it took of a processor here."""
+
+    trace: str | None
+    """File that the run was written to, or compared with."""
+
+    events: int
+    """Of the trace."""
+
+    departure: "Departure | None"
+    """First event that was another one than the trace says."""
 
 
 def mesh(
@@ -66,8 +93,24 @@ def mesh(
     epochs: Annotated[int, typer.Option(min=1, help="Length of the run.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Determines everything that happens.")] = 0,
     faults: Annotated[
-        bool, typer.Option(help="Lose messages, skew clocks, kill and restart nodes.")
+        bool,
+        typer.Option(
+            help="Lose, delay and repeat messages, skew clocks, kill nodes also between two "
+            "writes and start them again, cut nodes off for a while, let some join late."
+        ),
     ] = True,
+    adversaries: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many of the nodes break the protocol; a sixth of them where there are "
+            "faults, else none. More than that no network has to bear.",
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="File to write everything that happens to, for smcli sim replay."),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option(help="Empty folder for the nodes' data, kept; else a temporary one."),
@@ -78,23 +121,33 @@ def mesh(
 ) -> Result:
     """Run a network of whole nodes in virtual time and compare what they hold.
 
-    Handlers, services, store and state are those of the daemon; links, clocks and randomness
-    come from the seed. Ends with exit code 11 if honest nodes differ in a state root, in the
-    ATXs of an epoch or in who is malicious.
+    Handlers, services, store and state are those of the daemon; links, clocks, randomness and
+    what goes wrong come from the seed. Ends with exit code 11, and names the seed, if honest
+    nodes differ in a state root, in the ATXs of an epoch or in who is malicious, if one of
+    them is held to be malicious, or if one does not keep up.
     """
     # Deferred: a simulation imports the whole node.
-    from node.runtime.logs import configure
-    from node.sim.mesh import MeshPlan, run_mesh
+    from node.sim.mesh import most_adversaries
+    from node.sim.mesh_report import MeshPlan
+    from node.sim.trace import writing
 
-    plan = MeshPlan(preset=preset, nodes=nodes, epochs=epochs, seed=seed, faults=faults)
+    most = most_adversaries(nodes)
+    if adversaries is not None and adversaries > most:
+        raise UsageError(
+            f"{adversaries} adversaries among {nodes} nodes",
+            hint=f"a network of {nodes} bears {most}",
+        )
+    if adversaries is None:
+        adversaries = most if faults else 0
+    plan = MeshPlan(
+        preset=preset, nodes=nodes, epochs=epochs, seed=seed, faults=faults, adversaries=adversaries
+    )
     began = time.process_time()
-    with (
-        configure(default_level=log_level, now_ns=context.clock),
-        _folder(folder) as place,
-        context.output.progress() as progress,
-    ):
-        report = run_mesh(plan, place, progress.update)
-    result = _result(report, time.process_time() - began)
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(_folder(folder))
+        recorder = None if trace is None else stack.enter_context(writing(trace, plan))
+        report = _run(context, plan, place, recorder, log_level)
+    result = _result(report, time.process_time() - began, trace)
     if report.agreed:
         return result
     first = report.disagreements[0]
@@ -104,6 +157,67 @@ def mesh(
         code="smesh.check_failed.sim",
         hint=f"run it again with --seed {seed} and --folder to look into the databases",
     )
+
+
+def replay(
+    context: Context,
+    file: Annotated[Path, typer.Argument(help="Trace that smcli sim mesh has written.")],
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Empty folder for the nodes' data, kept; else a temporary one."),
+    ] = None,
+    log_level: Annotated[
+        str, typer.Option(help="Least level of what the nodes log to standard error.")
+    ] = "error",
+) -> Result:
+    """Run a traced simulation again and compare it with its trace, event by event.
+
+    Every message that arrived or was lost, everything that went wrong and what the nodes held
+    at every layer has to be the same. Ends with exit code 11 if it departs from the trace, and
+    names the first event that does; that happens when the node behaves differently now.
+    """
+    # Deferred: a simulation imports the whole node.
+    from node.sim.trace import reading
+
+    began = time.process_time()
+    with _folder(folder) as place, reading(file) as (plan, follower):
+        report = _run(context, plan, place, follower, log_level)
+    result = _result(report, time.process_time() - began, file)
+    departure = report.departure
+    if departure is None:
+        return result
+    raise CheckFailedError(
+        f"the run departs from its trace at event {departure.event}; seed {plan.seed}",
+        report=result,
+        code="smesh.check_failed.replay",
+        hint="the node behaves differently since the trace was written",
+    )
+
+
+def _run(
+    context: Context,
+    plan: "MeshPlan",
+    place: Path,
+    recorder: "Recorder | None",
+    log_level: str,
+) -> "MeshReport":
+    from node.runtime.logs import configure
+    from node.sim.mesh import run_mesh
+
+    with (
+        configure(default_level=log_level, now_ns=context.clock),
+        context.output.progress() as progress,
+    ):
+        try:
+            return run_mesh(plan, place, progress.update, recorder)
+        except BaseException:
+            context.output.warn(
+                f"the simulation of seed {plan.seed} did not end",
+                code="smesh.sim.ended",
+                hint="the same seed and options lead there again",
+            )
+            raise
 
 
 @contextlib.contextmanager
@@ -121,13 +235,15 @@ def _folder(chosen: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def _result(report: "MeshReport", processor_s: float) -> Result:
+def _result(report: "MeshReport", processor_s: float, trace: Path | None) -> Result:
     layers = tuple(
         SimulatedLayer(
             layer=row.layer,
             applied=row.applied,
             block=Identifier(row.block),
             state_root=Identifier(row.state_root),
+            reorgs=row.reorgs,
+            rewards=row.rewards,
             equal=row.equal,
         )
         for row in report.layers
@@ -139,18 +255,28 @@ def _result(report: "MeshReport", processor_s: float) -> Result:
         epochs=plan.epochs,
         seed=plan.seed,
         faults=plan.faults,
-        restarts=len(report.faults.restarts),
+        restarts=report.faults.starts_again,
+        partitions=report.faults.partitions,
+        late=len(report.faults.late),
+        adversaries={f"node{number}": name for number, name in report.faults.adversaries},
         layers=layers,
+        empty_layers=report.empty_layers,
+        reorgs=sum(row.reorgs for row in layers),
         agreed=report.agreed,
         disagreements=report.disagreements,
         virtual_s=report.virtual_s,
         processor_s=round(processor_s, 3),
+        trace=None if trace is None else str(trace),
+        events=report.events,
+        departure=report.departure,
     )
     columns = {
         "layer": "layer",
         "applied": "applied by",
         "block": "block",
         "state_root": "state root",
+        "reorgs": "reorgs",
+        "rewards": "rewards",
         "equal": "equal",
     }
     return Result(
@@ -160,12 +286,22 @@ def _result(report: "MeshReport", processor_s: float) -> Result:
 
 
 def _notes(report: "MeshReport") -> Iterator[str]:
+    plan, faults = report.plan, report.faults
+    yield f"{plan.nodes} nodes, {report.virtual_s:.0f} s of network time, seed {plan.seed}."
     yield (
-        f"{report.plan.nodes} nodes, {report.virtual_s:.0f} s of network time, "
-        f"seed {report.plan.seed}, {len(report.faults.restarts)} restarts."
+        f"{faults.starts_again} restarts, {faults.partitions} partitions, {len(faults.late)} "
+        f"late nodes, {report.empty_layers} empty layers."
     )
+    for number, name in faults.adversaries:
+        yield f"Adversary node{number}: {name}."
+    if report.departure is not None:
+        yield f"The run departs from its trace at event {report.departure.event}:"
+        yield f"  expected  {report.departure.expected}"
+        yield f"  happened  {report.departure.happened}"
+    elif report.events:
+        yield f"{report.events} events in the trace."
     if report.agreed:
-        yield "All nodes agree."
+        yield "All honest nodes agree."
     for found in report.disagreements:
         yield f"Layer {found.layer}, {found.subject}:"
         for name, value in sorted(found.values.items()):

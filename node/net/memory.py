@@ -7,9 +7,11 @@ argument.  A node alone on the network is the standalone network.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from node.base.errors import IgnoreError, SpacemeshError, UnavailableError
 from node.base.hashing import hash32
@@ -25,6 +27,38 @@ class Links(Protocol):
 
     def delay_s(self, sender: PeerID, receiver: PeerID) -> float | None:
         """Return the seconds a message takes, or None if it is lost."""
+
+
+class Passage(StrEnum):
+    """What became of a message."""
+
+    HEARD = "heard"
+    """Gossip: it is the first time that it comes."""
+
+    AGAIN = "again"
+    """Gossip: it came before."""
+
+    ASKED = "asked"
+    ANSWERED = "answered"
+
+    LOST = "lost"
+    """The link swallowed it."""
+
+
+Watch: TypeAlias = Callable[[Passage, PeerID, PeerID, str, bytes], None]
+"""Sees every message pass: (what became of it, sender, receiver, topic, data); of a lost
+answer there are no data."""
+
+
+def watch_nothing(
+    _passage: Passage, _sender: PeerID, _receiver: PeerID, _topic: str, _data: bytes
+) -> None:
+    """Do not look."""
+
+
+def never_again(_receiver: PeerID) -> float | None:
+    """Let every message come once."""
+    return None
 
 
 class Flooded(NamedTuple):
@@ -60,6 +94,11 @@ class MemoryNetwork:
     links: Links = field(default_factory=PerfectLinks)
     ends: dict[PeerID, "MemoryEnd"] = field(default_factory=dict)
     strict: bool = True
+    watch: Watch = watch_nothing
+
+    again_s: Callable[[PeerID], float | None] = never_again
+    """How long after a gossip message its receiver gets it once more, by when real ends have
+    forgotten that they saw it; None: not at all."""
 
     async def run(self) -> None:
         """Carry messages until cancelled."""
@@ -124,11 +163,16 @@ class MemoryEnd:
         back = self.network.links.delay_s(peer, self.local)
         if end is None or not self._is_connected(end):
             raise UnavailableError(f"peer {peer} is not connected")
+        watch = self.network.watch
         if there is None or back is None:
+            sides = (self.local, peer) if there is None else (peer, self.local)
+            watch(Passage.LOST, *sides, protocol, data if there is None else b"")
             raise UnavailableError(f"peer {peer} did not answer")
         await asyncio.sleep(there)
+        watch(Passage.ASKED, self.local, peer, protocol, data)
         answer = await end.answer(self.local, protocol, data)
         await asyncio.sleep(back)
+        watch(Passage.ANSWERED, peer, self.local, protocol, answer)
         return answer
 
     async def answer(self, peer: PeerID, protocol: str, data: bytes) -> bytes:
@@ -207,7 +251,9 @@ class MemoryEnd:
             if end.local == source or end.has_seen(message):
                 continue
             delay = self.network.links.delay_s(self.local, end.local)
-            if delay is not None:
+            if delay is None:
+                self.network.watch(Passage.LOST, self.local, end.local, message.topic, message.data)
+            else:
                 end.receive_message_later(self.local, message, delay)
 
     def receive_later(self, sender: PeerID, topic: str, data: bytes, delay_s: float) -> None:
@@ -227,9 +273,19 @@ class MemoryEnd:
 
     def _arrive(self, sender: PeerID, message: Flooded) -> None:
         self._coming.pop(message.key, None)
-        handler = self._topics.get(message.topic)
-        if handler is None or self._tasks is None or not self._remember(message.key):
+        if self._tasks is None or not self._remember(message.key):
             return
+        self._take(Passage.HEARD, sender, message)
+        again_s = self.network.again_s(self.local)
+        if again_s is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(again_s, self._take, Passage.AGAIN, sender, message)
+
+    def _take(self, passage: Passage, sender: PeerID, message: Flooded) -> None:
+        handler = self._topics.get(message.topic)
+        if handler is None or self._tasks is None:
+            return
+        self.network.watch(passage, sender, self.local, message.topic, message.data)
         self._tasks.create_task(self._handle(handler, sender, message))
 
     async def _handle(self, handler: GossipHandler, sender: PeerID, message: Flooded) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import shake_256
 from typing import Final
@@ -53,6 +53,9 @@ class SeededLinks:
     lost_per_million: int = 0
     """Messages lost on a link, of a million; flooding usually finds another way."""
 
+    far_s: Mapping[PeerID, float] = field(default_factory=dict)
+    """What a message to or from these nodes takes on top of it."""
+
     _apart: set[frozenset[PeerID]] = field(default_factory=set)
     _fractions: Iterator[float] = field(init=False)
 
@@ -74,4 +77,7 @@ class SeededLinks:
             return None
         if self.lost_per_million and next(self._fractions) * MILLION < self.lost_per_million:
             return None
-        return self.lowest_s + (self.highest_s - self.lowest_s) * next(self._fractions)
+        delay_s = self.lowest_s + (self.highest_s - self.lowest_s) * next(self._fractions)
+        if self.far_s:
+            delay_s += self.far_s.get(sender, 0.0) + self.far_s.get(receiver, 0.0)
+        return delay_s

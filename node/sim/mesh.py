@@ -1,96 +1,67 @@
 """A whole network in virtual time, and whether its nodes agree.
 
-Honest nodes must have equal ATXs, equal malicious smeshers and equal states at every layer
-that they have applied.  Everything follows from the plan: the same one gives the same run.
+Everything follows from the plan: the same one gives the same run, event by event.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, assert_never
 
-from node.base.hashing import hash32
-from node.sim.faults import FaultPlan, draw_faults
-from node.sim.links import Randomness, SeededLinks
+from node.environment import Environment
+from node.net.ports import PeerID
+from node.sim.adversaries.registry import Cast, draw_cast
+from node.sim.crash import Crashes
+from node.sim.faults import (
+    MOST_REPEATED_S,
+    NODES_PER_ADVERSARY,
+    SLOW_S,
+    FaultPlan,
+    LateStart,
+    Outage,
+    Partition,
+    Restart,
+    Shape,
+    draw_faults,
+)
+from node.sim.judge import Judge
+from node.sim.links import MILLION, Randomness, SeededLinks
+from node.sim.mesh_report import LayerRow, MeshPlan, MeshReport
+from node.sim.power import BetweenWrites, PowerLost
+from node.sim.trace import Item, Messages, Recorder, TraceFollower, as_item
 from node.sim.virtual_time import simulate
-from node.sim.world import GENESIS_NS, SimulatedNode, World, world_config
-from node.store.atxs import atx_ids_in_epoch
-from node.store.identities import malicious_smeshers
+from node.sim.world import GENESIS_NS, World, world_config
 from node.store.layers import find_applied_block, find_state_hash
-from node.types.ids import NO_BLOCK, SmesherID
-from node.types.layer import EpochID, LayerID
+from node.types.ids import NO_BLOCK
+from node.types.layer import LayerID
 
 ASKED_FOR_MALICIOUS: Final = 3
 """Peers whose lists of malicious smeshers a starting node waits for, at most."""
+SHORT: Final = 16
+"""Characters of a hash in a trace."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeshPlan:
-    """What is run; it determines everything that happens."""
-
-    preset: str
-    nodes: int
-    epochs: int
-    seed: int
-
-    faults: bool
-    """Whether messages are lost, clocks are off and processes die."""
+def most_adversaries(nodes: int) -> int:
+    """Return how many of the nodes may be adversaries: less than a fifth of the weight."""
+    return nodes // NODES_PER_ADVERSARY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerRow:
-    """What the nodes hold of one layer."""
-
-    layer: LayerID
-
-    applied: int
-    """Nodes that have it in their state."""
-
-    block: str
-    """Applied block in hex; empty where the layer is, or where nodes differ."""
-
-    state_root: str
-    """In hex; empty where nodes differ or none has one."""
-
-    equal: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disagreement:
-    """Something that honest nodes hold differently."""
-
-    layer: LayerID
-    subject: str
-
-    values: dict[str, str]
-    """What each node has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeshReport:
-    """How a run went."""
-
-    plan: MeshPlan
-    faults: FaultPlan
-    layers: tuple[LayerRow, ...]
-    disagreements: tuple[Disagreement, ...]
-
-    virtual_s: float
-    """Length of the run on its own clock, from genesis on."""
-
-    @property
-    def agreed(self) -> bool:
-        """Tell whether all nodes held the same at all times."""
-        return not self.disagreements
-
-
-def run_mesh(plan: MeshPlan, folder: Path, report: Callable[[str, int, int], None]) -> MeshReport:
-    """Run a plan to its end.
+def run_mesh(
+    plan: MeshPlan,
+    folder: Path,
+    report: Callable[[str, int, int], None],
+    recorder: Recorder | None = None,
+) -> MeshReport:
+    """Run a plan to its end, or to where it departs from the trace that it follows.
 
     Args:
         plan: what to run.
         folder: empty; takes the databases of all nodes.
         report: told after every layer: what, how many, of how many.
+        recorder: writes the trace of the run, or compares the run with one.
 
     Raises:
         ConfigError: there is no such preset, or it cannot be simulated.
@@ -99,24 +70,42 @@ def run_mesh(plan: MeshPlan, folder: Path, report: Callable[[str, int, int], Non
     asked = str(max(1, min(ASKED_FOR_MALICIOUS, plan.nodes - 1)))
     settings = {"syncer.malfeasance-sync.min-sync-peers": asked}
     config = world_config(folder, settings, preset=plan.preset)
-    main = config.main
-    faults = FaultPlan()
-    if plan.faults:
-        faults = draw_faults(
-            plan.seed,
-            nodes=plan.nodes,
-            epochs=plan.epochs,
-            layers_per_epoch=main.layers_per_epoch,
-            layer_ns=main.layer_duration,
-        )
+    cast = draw_cast(plan.seed, nodes=plan.nodes, adversaries=plan.adversaries)
+    faults = draw_plan(plan, cast, config.main.layers_per_epoch, config.main.layer_duration)
     links = SeededLinks(
         Randomness(b"links %d" % plan.seed),
         lowest_s=faults.lowest_s,
         highest_s=faults.highest_s,
         lost_per_million=faults.lost_per_million,
+        far_s={PeerID(f"node{number}"): SLOW_S for number in faults.slow},
     )
-    world = World(folder=folder, seed=plan.seed, config=config, links=links, skew_ns=faults.skew_ns)
-    run = _Run(plan=plan, faults=faults, world=world, report=report)
+    crashing = tuple(one for one in faults.outages if isinstance(one, BetweenWrites))
+    crashes = Crashes(crashing, config)
+    crashes_of = {one.node for one in crashing}
+
+    def adjust(number: int, environment: Environment) -> Environment:
+        tampered = cast.adjust(number, environment)
+        return crashes.adjust(number, tampered) if number in crashes_of else tampered
+
+    world = World(
+        folder=folder,
+        seed=plan.seed,
+        config=config,
+        links=links,
+        skew_ns=faults.skew_ns,
+        adjust=adjust,
+    )
+    if faults.repeated_per_million:
+        world.network.again_s = _repeating(plan.seed, faults.repeated_per_million)
+    run = _Run(
+        plan=plan,
+        faults=faults,
+        world=world,
+        links=links,
+        crashes=crashes,
+        report=report,
+        recorder=recorder,
+    )
     try:
         simulate(run.main())
         return run.result()
@@ -124,93 +113,183 @@ def run_mesh(plan: MeshPlan, folder: Path, report: Callable[[str, int, int], Non
         world.close()
 
 
+def draw_plan(plan: MeshPlan, cast: Cast, layers_per_epoch: int, layer_ns: int) -> FaultPlan:
+    """Return the faults of a plan."""
+    adversaries = tuple(sorted(cast.parts.items()))
+    if not plan.faults:
+        return FaultPlan(adversaries=adversaries)
+    shape = Shape(
+        nodes=plan.nodes,
+        epochs=plan.epochs,
+        layers_per_epoch=layers_per_epoch,
+        layer_ns=layer_ns,
+        honest=plan.nodes - plan.adversaries,
+    )
+    return draw_faults(plan.seed, shape, adversaries)
+
+
+def _repeating(seed: int, per_million: int) -> Callable[[PeerID], float | None]:
+    fractions = Randomness(b"repeated %d" % seed).fractions()
+
+    def again_s(_receiver: PeerID) -> float | None:
+        if next(fractions) * MILLION >= per_million:
+            return None
+        return MOST_REPEATED_S * next(fractions)
+
+    return again_s
+
+
+class _Moment(NamedTuple):
+    """Something that is done at an instant."""
+
+    at_ns: int
+
+    place: int
+    """Before what else is done at the same instant."""
+
+    do: Callable[[], Awaitable[None]]
+
+
 @dataclass(kw_only=True)
 class _Run:
     plan: MeshPlan
     faults: FaultPlan
     world: World
+    links: SeededLinks
+    crashes: Crashes
     report: Callable[[str, int, int], None]
+    recorder: Recorder | None
+    _down: set[int] = field(default_factory=set)
+    _rows: tuple[LayerRow, ...] = ()
 
     def __post_init__(self) -> None:
-        self.layers_per_epoch = self.world.config.main.layers_per_epoch
-        self.last = LayerID(self.plan.epochs * self.layers_per_epoch)
-        self.found: list[Disagreement] = []
-        self._convicted: set[SmesherID] = set()
-
-    @property
-    def nodes(self) -> list[SimulatedNode]:
-        return list(self.world.nodes.values())
+        main = self.world.config.main
+        self.layer_ns = main.layer_duration
+        self.last = LayerID(self.plan.epochs * main.layers_per_epoch)
+        self.judge = Judge(world=self.world, faults=self.faults, last=self.last)
 
     async def main(self) -> None:
+        if self.recorder is not None:
+            self.world.network.watch = Messages(self.recorder, self._now_ns)
+            self._note("faults", as_item(asdict(self.faults)))
         for number in range(self.plan.nodes):
-            self.world.add_node(number)
-        restarts = list(self.faults.restarts)
-        async with self.world.running():
-            for number in range(1, self.last + 1):
-                while restarts and restarts[0].layer < number:
-                    restart = restarts.pop(0)
-                    start_ns = GENESIS_NS + restart.layer * self.world.config.main.layer_duration
-                    await self.world.clock.sleep_until(start_ns + restart.offset_ns)
-                    await self.world.restart(f"node{restart.node}")
-                await self.world.until_layer(number)
-                self._compare_sets(LayerID(number))
-                self.report("layers", number, self.last)
-
-    def _compare_sets(self, layer: LayerID) -> None:
-        """Compare what all have heard of for a layer: past epochs' ATXs, the malicious."""
-        current = EpochID(layer // self.layers_per_epoch)
-        if layer % self.layers_per_epoch == 0 and current > 0:
-            epoch = EpochID(current - 1)
-            values = {one.name: _digest_of_atxs(one, epoch) for one in self.nodes}
-            self._note(layer, f"ATXs of epoch {epoch}", values)
-        convicted = {one.name: set(malicious_smeshers(one.node.db)) for one in self.nodes}
-        missing = {
-            name: ", ".join(sorted(smesher.hex() for smesher in self._convicted - smeshers))
-            for name, smeshers in convicted.items()
-        }
-        self._note(layer, "malicious smeshers that are not known", missing)
-        self._convicted.update(*convicted.values())
-
-    def _note(self, layer: LayerID, subject: str, values: dict[str, str]) -> None:
-        if len(set(values.values())) > 1:
-            self.found.append(Disagreement(layer=layer, subject=subject, values=values))
+            if number not in self.faults.late:
+                self.world.add_node(number)
+        async with self.world.running(), asyncio.TaskGroup() as tasks:
+            service = tasks.create_task(self.crashes.run(self.world))
+            for moment in self._moments():
+                await self.world.clock.sleep_until(moment.at_ns)
+                await moment.do()
+                if self.recorder is not None and self.recorder.departure is not None:
+                    break
+            self._rows = self.judge.finish()
+            service.cancel()
 
     def result(self) -> MeshReport:
-        """Compare the states and return the report."""
-        rows = tuple(self._row(LayerID(number)) for number in range(1, self.last))
-        main = self.world.config.main
+        """Return the report of a run that is over."""
+        if isinstance(self.recorder, TraceFollower):
+            self.recorder.finish()
         return MeshReport(
             plan=self.plan,
             faults=self.faults,
-            layers=rows,
-            disagreements=tuple(self.found),
-            virtual_s=self.last * main.layer_duration / 1e9,
+            layers=self._rows,
+            disagreements=tuple(self.judge.found),
+            virtual_s=self.last * self.layer_ns / 1e9,
+            events=0 if self.recorder is None else self.recorder.events,
+            departure=None if self.recorder is None else self.recorder.departure,
         )
 
-    def _row(self, layer: LayerID) -> LayerRow:
-        having = [one for one in self.nodes if one.node.mesh.applied >= layer]
-        roots = {one.name: (find_state_hash(one.node.db, layer) or b"").hex() for one in having}
-        blocks = {
-            one.name: (find_applied_block(one.node.db, layer) or NO_BLOCK).hex() for one in having
-        }
-        self._note(layer, "state root", roots)
-        self._note(layer, "applied block", blocks)
-        block = _only(blocks)
-        return LayerRow(
-            layer=layer,
-            applied=len(having),
-            block="" if block == NO_BLOCK.hex() else block,
-            state_root=_only(roots),
-            equal=len(set(roots.values())) <= 1 and len(set(blocks.values())) <= 1,
-        )
+    # What is done when
 
+    def _moments(self) -> list[_Moment]:
+        """Return everything that is done from outside, in order."""
+        found: list[tuple[int, Callable[[], Awaitable[None]]]] = []
+        for outage in self.faults.outages:
+            found += self._steps(outage)
+        for number in range(1, self.last + 1):
+            found.append((self._start_of(LayerID(number)), partial(self._look, LayerID(number))))
+        moments = [_Moment(at_ns, place, do) for place, (at_ns, do) in enumerate(found)]
+        return sorted(moments, key=lambda moment: (moment.at_ns, moment.place))
 
-def _only(values: dict[str, str]) -> str:
-    """Return what all have, or nothing."""
-    different = set(values.values())
-    return different.pop() if len(different) == 1 else ""
+    def _steps(self, outage: Outage) -> list[tuple[int, Callable[[], Awaitable[None]]]]:
+        match outage:
+            case Restart(node=node, down_ns=down_ns):
+                at_ns = self._start_of(outage.layer) + outage.offset_ns
+                return [
+                    (at_ns, partial(self._stop, node)),
+                    (at_ns + down_ns, partial(self._start, node)),
+                ]
+            case LateStart(node=node):
+                at_ns = self._start_of(outage.layer) + outage.offset_ns
+                return [(at_ns, partial(self._start, node))]
+            case Partition(nodes=nodes, length_ns=length_ns):
+                at_ns = self._start_of(outage.layer) + outage.offset_ns
+                return [
+                    (at_ns, partial(self._cut, nodes)),
+                    (at_ns + length_ns, self._heal),
+                ]
+            case BetweenWrites():
+                # It happens by itself, when the node writes.
+                return []
+            case _:
+                assert_never(outage)
 
+    async def _look(self, layer: LayerID) -> None:
+        self.judge.look(layer)
+        if self.recorder is not None:
+            self._note("layer", layer, [self._state_of(number) for number in self._judged(layer)])
+        self.report("layers", layer, self.last)
 
-def _digest_of_atxs(node: SimulatedNode, epoch: EpochID) -> str:
-    atxs = sorted(atx_ids_in_epoch(node.node.db, epoch))
-    return f"{len(atxs)} {hash32(*atxs).hex()[:16]}"
+    async def _stop(self, number: int) -> None:
+        # One that is down because its power failed is not killed on top of it.
+        if self._runs(number):
+            self._down.add(number)
+            self._note("stop", [number])
+            await self.world.stop(f"node{number}")
+
+    async def _start(self, number: int) -> None:
+        if f"node{number}" in self.world.nodes and number not in self._down:
+            return
+        self._down.discard(number)
+        self._note("start", [number])
+        # A planned crash may come while it starts: it is brought back by the one who crashed it.
+        with suppress(PowerLost):
+            self.world.add_node(number)
+            self.world.start(f"node{number}")
+
+    async def _cut(self, numbers: tuple[int, ...]) -> None:
+        self._note("cut", list(numbers))
+        for inside in numbers:
+            for outside in range(self.plan.nodes):
+                if outside not in numbers:
+                    self.links.separate(PeerID(f"node{inside}"), PeerID(f"node{outside}"))
+
+    async def _heal(self) -> None:
+        self._note("heal", [])
+        self.links.heal()
+
+    def _runs(self, number: int) -> bool:
+        """Tell whether a node is up."""
+        return self.world.nodes[f"node{number}"].end.is_running
+
+    # The trace
+
+    def _note(self, kind: str, *items: Item) -> None:
+        if self.recorder is not None:
+            self.recorder.note(self._now_ns(), kind, *items)
+
+    def _state_of(self, number: int) -> list[int | str]:
+        node = self.world.nodes[f"node{number}"].node
+        applied = node.mesh.applied
+        block = find_applied_block(node.db, applied) or NO_BLOCK
+        root = find_state_hash(node.db, applied) or b""
+        return [number, applied, block.hex()[:SHORT], root.hex()[:SHORT]]
+
+    def _judged(self, layer: LayerID) -> list[int]:
+        return sorted(one.number for one in self.judge.settled(layer) if one.end.is_running)
+
+    def _now_ns(self) -> int:
+        return self.world.clock.now_ns() - GENESIS_NS
+
+    def _start_of(self, layer: LayerID) -> int:
+        return GENESIS_NS + layer * self.layer_ns

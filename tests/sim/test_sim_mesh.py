@@ -1,70 +1,150 @@
-"""``smcli sim mesh`` from the command line on, and the comparison it makes."""
+"""``smcli sim mesh`` and ``smcli sim replay`` from the command line on."""
 
+import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from node.sim.faults import FaultPlan, draw_faults
-from node.sim.mesh import Disagreement, MeshPlan, MeshReport
+from node.base.errors import StoreError
+from node.sim.faults import FaultPlan
+from node.sim.mesh import run_mesh
+from node.sim.mesh_report import Disagreement, LayerRow, MeshPlan, MeshReport
+from node.sim.trace import reading
 from node.types.layer import LayerID
 from tests.support.cli import run_cli
 
+FOUND_SEEDS: tuple[tuple[int, int, int], ...] = ()
+"""(nodes, epochs, seed) of runs that have shown a fault of the node."""
 
-def test_faults_follow_from_the_seed() -> None:
-    def draw(seed: int) -> FaultPlan:
-        return draw_faults(seed, nodes=4, epochs=5, layers_per_epoch=4, layer_ns=10**9)
 
-    assert draw(1) == draw(1)
-    assert draw(1) != draw(2)
-    plan = draw(1)
-    assert len(plan.skews_ns) == 4
-    assert [one.layer for one in plan.restarts] == sorted(one.layer for one in plan.restarts)
-    assert all(4 <= one.layer < 20 for one in plan.restarts)
-    assert FaultPlan().skew_ns(3) == 0
-    assert plan.skew_ns(3) == plan.skews_ns[3]
+def tell_nobody(_what: str, _done: int, _of: int) -> None:
+    """Nobody waits for the progress."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_network_of_two_agrees(tmp_path: Path) -> None:
-    world = str(tmp_path / "world")
-    arguments = ["sim", "mesh", "--nodes", "2", "--epochs", "3", "--seed", "4", "--json"]
-    done = run_cli([*arguments, "--folder", world], tmp_path)
+def test_a_network_with_faults_agrees_and_follows_its_trace(tmp_path: Path) -> None:
+    world, trace = str(tmp_path / "world"), tmp_path / "trace.gz"
+    arguments = ["sim", "mesh", "--nodes", "6", "--epochs", "5", "--seed", "4", "--json"]
+    done = run_cli([*arguments, "--folder", world, "--trace", str(trace)], tmp_path)
     assert done.code == 0, done.stderr
     data = json.loads(done.stdout)["data"]
     assert data["agreed"]
-    assert data["nodes"] == 2
-    assert len(data["layers"]) == 11
-    assert data["layers"][8]["applied"] == 2
+    assert data["restarts"] == 1
+    assert len(data["adversaries"]) == 1
+    assert len(data["layers"]) == 19
+    assert data["layers"][8]["applied"] == 5
     assert data["layers"][8]["state_root"]
     assert (tmp_path / "world" / "node1").is_dir()
+
+    again = run_cli(["sim", "replay", str(trace), "--json"], tmp_path)
+    assert again.code == 0, again.stderr
+    told = json.loads(again.stdout)["data"]
+    assert told["events"] == data["events"] > 1000
+    assert told["layers"] == data["layers"]
+
+    changed = tmp_path / "changed.gz"
+    with gzip.open(trace, "rt") as file:
+        lines = file.readlines()
+    lines[501] = lines[501].replace('"', "'")
+    with gzip.open(changed, "wt") as file:
+        file.writelines(lines)
+    departed = run_cli(["sim", "replay", str(changed)], tmp_path)
+    assert departed.code == 11
+    assert "event 500; seed 4" in departed.stderr
+    assert "expected" in departed.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_twenty_nodes_bear_ten_epochs_of_faults(tmp_path: Path, seed: int) -> None:
+    done = run_cli(
+        ["sim", "mesh", "--nodes", "20", "--epochs", "10", "--seed", str(seed), "--json"], tmp_path
+    )
+    assert done.code == 0, done.stderr
+    data = json.loads(done.stdout)["data"]
+    assert data["agreed"]
+    # Faster than real time, also on a machine that others use too.
+    assert data["processor_s"] < data["virtual_s"] == 600
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("nodes", "epochs", "seed"), FOUND_SEEDS)
+def test_what_a_seed_has_found_stays_mended(
+    tmp_path: Path, nodes: int, epochs: int, seed: int
+) -> None:
+    plan = MeshPlan(
+        preset="fastnet",
+        nodes=nodes,
+        epochs=epochs,
+        seed=seed,
+        faults=True,
+        adversaries=nodes // 6,
+    )
+    assert run_mesh(plan, tmp_path, tell_nobody).disagreements == ()
 
 
 def test_a_disagreement_ends_with_code_11_and_names_the_seed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def differ(plan: MeshPlan, _folder: Path, report: object) -> MeshReport:
+    row = LayerRow(
+        layer=LayerID(9), applied=2, block="", state_root="", reorgs=1, rewards=0, equal=False
+    )
+
+    def differ(plan: MeshPlan, _folder: Path, _report: object, _recorder: object) -> MeshReport:
         values = {"node0": "aa", "node1": "bb"}
         return MeshReport(
             plan=plan,
-            faults=FaultPlan(),
-            layers=(),
+            faults=FaultPlan(adversaries=((2, "spam"),)),
+            layers=(row,),
             disagreements=(Disagreement(layer=LayerID(9), subject="state root", values=values),),
             virtual_s=1.0,
         )
 
     monkeypatch.setattr("node.sim.mesh.run_mesh", differ)
-    done = run_cli(["sim", "mesh", "--nodes", "2", "--seed", "77"], tmp_path)
+    done = run_cli(["sim", "mesh", "--nodes", "3", "--seed", "77"], tmp_path)
     assert done.code == 11
     assert "seed 77" in done.stderr
     assert "node1  bb" in done.stdout
+    assert "Adversary node2: spam." in done.stdout
+    as_json = run_cli(["sim", "mesh", "--nodes", "3", "--seed", "77", "--json"], tmp_path)
+    assert as_json.code == 11
+    assert json.loads(as_json.stdout)["data"]["seed"] == 77
+
+
+def test_the_seed_is_named_when_a_node_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(_plan: MeshPlan, _folder: Path, _report: object, _recorder: object) -> MeshReport:
+        raise StoreError("the disk of a node is full")
+
+    monkeypatch.setattr("node.sim.mesh.run_mesh", fail)
+    done = run_cli(["sim", "mesh", "--nodes", "2", "--seed", "77"], tmp_path)
+    assert done.code == 1
+    assert "simulation of seed 77 did not end" in done.stderr
 
 
 def test_without_faults_nothing_is_drawn(tmp_path: Path) -> None:
-    done = run_cli(["sim", "mesh", "--nodes", "1", "--epochs", "1", "--no-faults"], tmp_path)
+    trace = tmp_path / "trace.gz"
+    arguments = ["sim", "mesh", "--nodes", "1", "--epochs", "1", "--no-faults"]
+    done = run_cli([*arguments, "--trace", str(trace)], tmp_path)
     assert done.code == 0, done.stderr
-    assert "0 restarts" in done.stdout
+    assert "0 restarts, 0 partitions, 0 late nodes" in done.stdout
+    with reading(trace) as (plan, _):
+        assert plan == MeshPlan(
+            preset="fastnet", nodes=1, epochs=1, seed=0, faults=False, adversaries=0
+        )
+        assert replace(plan, seed=1) != plan
+
+
+def test_more_adversaries_than_a_network_bears_are_refused(tmp_path: Path) -> None:
+    done = run_cli(["sim", "mesh", "--nodes", "12", "--adversaries", "3"], tmp_path)
+    assert done.code == 2
+    assert "bears 2" in done.stderr
 
 
 def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:

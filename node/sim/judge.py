@@ -1,0 +1,223 @@
+"""Looks at the nodes of a simulated network: are all honest ones equal, and coming forward?
+
+What is compared
+
+- at every layer, between the nodes that are settled: the malicious smeshers of the layer
+  before are known to all, and none of them is honest; the state of the layer some layers
+  back, by when every vote is in; at the start of an epoch, all ATXs of the one before
+- at the end, between all honest nodes: ATXs, malicious smeshers, and state root and block
+  of every applied layer, and how far each has come
+
+A node is not settled while it is down or cut off, and for some layers thereafter.  ATXs of
+malicious smeshers do not count: a PoST is checked by samples, so one that is wrong is kept
+by those who happened to look elsewhere, until they hear of the proof.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from node.base.hashing import hash32
+from node.config.model.root import NodeConfig
+from node.sim.faults import FaultPlan, LateStart, Outage, Partition
+from node.sim.mesh_report import Disagreement, LayerRow
+from node.sim.world import SimulatedNode, World
+from node.store.atxs import atxs_in_epoch
+from node.store.identities import malicious_smeshers
+from node.store.layers import find_applied_block, find_state_hash
+from node.store.rewards import rewards_in_layer
+from node.types.ids import NO_BLOCK, SmesherID
+from node.types.layer import EpochID, LayerID
+
+CATCH_UP_LAYERS: Final = 4
+"""How long a node needs, beyond hdist, after it was away: the synchronisation, which runs
+once or twice a layer, brings in all layers, and after that it listens for a layer before it
+takes part again."""
+WATCHED_LAYERS: Final = 12
+"""How far back changes of opinion are looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Layers in which a node is not judged: it is away, or catching up."""
+
+    node: int
+    first: int
+    last: int
+
+
+def absences(faults: FaultPlan, config: NodeConfig) -> tuple[Absence, ...]:
+    """Return when which nodes are not judged."""
+    return tuple(absence for outage in faults.outages for absence in _absences_of(outage, config))
+
+
+def _absences_of(outage: Outage, config: NodeConfig) -> Iterable[Absence]:
+    layer_ns = config.main.layer_duration
+    grace = config.tortoise.hdist + CATCH_UP_LAYERS
+    match outage:
+        case LateStart():
+            # It has every epoch before to bring in.
+            last = outage.layer + 2 * grace
+            yield Absence(node=outage.node, first=0, last=last)
+        case Partition():
+            last = outage.layer + 1 + math.ceil(outage.length_ns / layer_ns) + grace
+            for node in outage.nodes:
+                yield Absence(node=node, first=outage.layer, last=last)
+        case _:
+            last = outage.layer + 1 + math.ceil(outage.down_ns / layer_ns) + grace
+            yield Absence(node=outage.node, first=outage.layer, last=last)
+
+
+@dataclass(kw_only=True)
+class Judge:
+    """Compares the nodes of a world, layer by layer and in the end."""
+
+    world: World
+    faults: FaultPlan
+
+    last: LayerID
+    """Where the run ends."""
+
+    found: list[Disagreement] = field(default_factory=list)
+    _absences: tuple[Absence, ...] = field(init=False)
+    _convicted: set[SmesherID] = field(default_factory=set)
+    _blocks: dict[tuple[str, LayerID], str] = field(default_factory=dict)
+    _reorgs: Counter[LayerID] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Work out who is judged when."""
+        config = self.world.config
+        self._absences = absences(self.faults, config)
+        self._adversaries = {node for node, _ in self.faults.adversaries}
+        self._layers_per_epoch = config.main.layers_per_epoch
+        # A layer that hare failed for waits zdist layers, and is then decided by votes that
+        # are in the ballots of the next one, of which the last is not over.
+        self._longest_lag = config.tortoise.zdist + 2
+        self._decided_after = config.tortoise.hdist + CATCH_UP_LAYERS
+
+    def settled(self, layer: LayerID) -> list[SimulatedNode]:
+        """Return the honest nodes that are judged at the start of a layer."""
+        away = {one.node for one in self._absences if one.first <= layer <= one.last}
+        away |= self._adversaries
+        return [one for one in self.world.nodes.values() if one.number not in away]
+
+    def _running(self, layer: LayerID) -> list[SimulatedNode]:
+        """Return the settled nodes that run, as all of them must."""
+        nodes = self.settled(layer)
+        stopped = {one.name: "stopped" for one in nodes if not one.end.is_running}
+        if stopped:
+            self._report(layer, "nodes do not run", stopped)
+        return [one for one in nodes if one.end.is_running]
+
+    def look(self, layer: LayerID) -> None:
+        """Compare what settled nodes have at the start of a layer."""
+        nodes = self._running(layer)
+        self._compare_malicious(layer, nodes)
+        epoch, ordinal = divmod(layer, self._layers_per_epoch)
+        # One layer on: what was under way when the epoch ended has arrived.
+        if ordinal == 1 and epoch > 1:
+            self._compare_atxs(layer, EpochID(epoch - 1), nodes)
+        decided = LayerID(max(0, layer - self._decided_after))
+        self._compare_states(layer, decided, nodes)
+        self._count_reorgs(layer, nodes)
+
+    def finish(self) -> tuple[LayerRow, ...]:
+        """Compare everything at the end of the run, and return the table."""
+        nodes = self._running(self.last)
+        self._compare_malicious(self.last, nodes)
+        for number in range(1, self.last // self._layers_per_epoch):
+            self._compare_atxs(self.last, EpochID(number), nodes)
+        lagging = {
+            one.name: str(one.node.mesh.applied)
+            for one in nodes
+            if one.node.mesh.applied < self.last - self._longest_lag
+        }
+        if lagging:
+            self._report(self.last, f"applied layers lag behind layer {self.last}", lagging)
+        return tuple(self._row(LayerID(number), nodes) for number in range(1, self.last))
+
+    def _compare_malicious(self, layer: LayerID, nodes: Sequence[SimulatedNode]) -> None:
+        convicted = {one.name: set(malicious_smeshers(one.node.db)) for one in nodes}
+        honest = {
+            self.world.signer(one.number).smesher_id
+            for one in self.world.nodes.values()
+            if one.number not in self._adversaries
+        }
+        wrong = {name: _listed(smeshers & honest) for name, smeshers in convicted.items()}
+        wrong = {name: text for name, text in wrong.items() if text}
+        if wrong:
+            self._report(layer, "honest smeshers are held to be malicious", wrong)
+        missing = {name: _listed(self._convicted - found) for name, found in convicted.items()}
+        self._note(layer, "malicious smeshers that are not known", missing)
+        self._convicted.update(*convicted.values())
+
+    def _compare_atxs(self, layer: LayerID, epoch: EpochID, nodes: Sequence[SimulatedNode]) -> None:
+        values = {one.name: _digest_of_atxs(one, epoch) for one in nodes}
+        self._note(layer, f"ATXs of epoch {epoch}", values)
+
+    def _compare_states(
+        self, now: LayerID, layer: LayerID, nodes: Sequence[SimulatedNode]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Return state roots and blocks of a layer, of the nodes that have applied it."""
+        having = [one for one in nodes if one.node.mesh.applied >= layer]
+        roots = {one.name: (find_state_hash(one.node.db, layer) or b"").hex() for one in having}
+        blocks = {one.name: _block_of(one, layer) for one in having}
+        self._note(now, f"state root of layer {layer}", roots)
+        self._note(now, f"block of layer {layer}", blocks)
+        return roots, blocks
+
+    def _count_reorgs(self, layer: LayerID, nodes: Sequence[SimulatedNode]) -> None:
+        for one in nodes:
+            applied = one.node.mesh.applied
+            for number in range(max(1, layer - WATCHED_LAYERS), min(layer, applied + 1)):
+                past = LayerID(number)
+                block = _block_of(one, past)
+                before = self._blocks.get((one.name, past))
+                if before is not None and before != block:
+                    self._reorgs[past] += 1
+                self._blocks[one.name, past] = block
+
+    def _note(self, layer: LayerID, subject: str, values: dict[str, str]) -> None:
+        if len(set(values.values())) > 1:
+            self._report(layer, subject, values)
+
+    def _report(self, layer: LayerID, subject: str, values: dict[str, str]) -> None:
+        """Keep something that is wrong, once: it may stay so for long."""
+        if all((one.subject, one.values) != (subject, values) for one in self.found):
+            self.found.append(Disagreement(layer=layer, subject=subject, values=values))
+
+    def _row(self, layer: LayerID, nodes: Sequence[SimulatedNode]) -> LayerRow:
+        roots, blocks = self._compare_states(self.last, layer, nodes)
+        block = _only(blocks)
+        return LayerRow(
+            layer=layer,
+            applied=len(roots),
+            block="" if block == NO_BLOCK.hex() else block,
+            state_root=_only(roots),
+            reorgs=self._reorgs[layer],
+            rewards=max((len(list(rewards_in_layer(n.node.db, layer))) for n in nodes), default=0),
+            equal=len(set(roots.values())) <= 1 and len(set(blocks.values())) <= 1,
+        )
+
+
+def _block_of(one: SimulatedNode, layer: LayerID) -> str:
+    return (find_applied_block(one.node.db, layer) or NO_BLOCK).hex()
+
+
+def _listed(smeshers: set[SmesherID]) -> str:
+    return ", ".join(sorted(smesher.hex() for smesher in smeshers))
+
+
+def _only(values: dict[str, str]) -> str:
+    """Return what all have, or nothing."""
+    different = set(values.values())
+    return different.pop() if len(different) == 1 else ""
+
+
+def _digest_of_atxs(node: SimulatedNode, epoch: EpochID) -> str:
+    db = node.node.db
+    malicious = set(malicious_smeshers(db))
+    atxs = sorted(atx.id for atx in atxs_in_epoch(db, epoch) if atx.smesher not in malicious)
+    return f"{len(atxs)} {hash32(*atxs).hex()[:16]}"
