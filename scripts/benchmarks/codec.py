@@ -1,66 +1,86 @@
-"""A ballot with ten eligibilities: the generated codec beside one that reads annotations."""
+"""The big messages: the generated codec beside one that reads annotations field by field."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from node.base import scale
-from node.types.ballot import Ballot, EpochData, InnerBallot, Vote, Votes, VotingEligibility
-from node.types.ids import (
-    NO_BALLOT,
-    AtxID,
-    BallotID,
-    Beacon,
-    BlockID,
-    EdSignature,
-    Hash32,
-    SmesherID,
-    VrfSignature,
-)
-from node.types.layer import LayerID
-from scripts.benchmarks.measurement import Measurement, rate
+from node.consensus.hare.wire import CompactIDResponse, MessageV3, MessageV4
+from node.consensus.malfeasance.wire import MalfeasanceProof
+from node.types.active_set import EpochActiveSet
+from node.types.atx_v1 import ActivationTxV1
+from node.types.atx_v2 import ActivationTxV2
+from node.types.ballot import Ballot
+from node.types.block import Block
+from node.types.certificate import Certificate
+from node.types.poet import PoetProofMessage
+from node.types.proposal import Proposal
+from scripts.benchmarks.measurement import Measurement, duration
+from scripts.benchmarks.samples import fill
 from tests.support import plain_scale
 
-SECONDS = 1.0
+SECONDS: Final = 0.6
 """Time for each figure."""
-ELIGIBILITIES = 10
-MICROSECONDS = 1e6
 
-BALLOT = Ballot(
-    inner=InnerBallot(
-        layer=LayerID(120_000),
-        atx_id=AtxID(bytes(range(32))),
-        opinion_hash=Hash32(bytes(range(32))),
-        ref_ballot=NO_BALLOT,
-        epoch_data=EpochData(
-            active_set_hash=Hash32(bytes(range(32))),
-            beacon=Beacon(b"beac"),
-            eligibility_count=ELIGIBILITIES,
-        ),
+BALLOT: Final = {"eligibilities": 10, "against": 0, "abstain": 0, "active_set": 0, "j": 7}
+"""A reference ballot with ten eligibilities and one vote."""
+
+INITIAL: Final = {"nodes": 17, "indices": 159}
+"""An ATX with the proofs of the smallest mainnet space."""
+
+MESSAGES: Final[tuple[tuple[str, type, Mapping[str, int]], ...]] = (
+    ("ballot, 10 slots", Ballot, BALLOT),
+    ("proposal, 500 transactions", Proposal, {**BALLOT, "tx_ids": 500}),
+    ("block, 5000 transactions", Block, {"rewards": 50, "tx_ids": 5000}),
+    ("active set, 100 000 ids", EpochActiveSet, {"atx_ids": 100_000}),
+    ("ATX 1", ActivationTxV1, INITIAL),
+    (
+        "ATX 2, 10 identities",
+        ActivationTxV2,
+        {**INITIAL, "previous_atxs": 10, "posts": 10, "marriages": 10},
     ),
-    signature=EdSignature(bytes(range(64))),
-    smesher=SmesherID(bytes(range(32))),
-    votes=Votes(
-        base=BallotID(bytes(range(20))),
-        support=(Vote(block=BlockID(bytes(range(20))), layer=LayerID(119_999), height=300_000),),
-        against=(),
-        abstain=(),
+    ("PoET proof, T = 150", PoetProofMessage, {"proven_leaves": 150, "proof_nodes": 3900}),
+    (
+        "hare 3 preround, 2350 ids",
+        MessageV3,
+        {"proposals": 2350, "reference": 0},
     ),
-    eligibilities=tuple(
-        VotingEligibility(j=number, sig=VrfSignature(bytes(range(80))))
-        for number in range(ELIGIBILITIES)
+    (
+        "hare 4 preround, 2350 compact ids",
+        MessageV4,
+        {"proposals": 0, "reference": 0, "compact_proposals": 2350},
     ),
-    active_set=(),
+    ("hare 4 full ids, 2050", CompactIDResponse, {"ids": 2050}),
+    ("malfeasance, two ATXs", MalfeasanceProof, {**INITIAL, "data": 5}),
+    ("certificate, 200 signatures", Certificate, {"signatures": 200}),
 )
+
+BARS: Final = {"ballot, 10 slots": (20.0, 6.0)}
+"""Microseconds to decode and to encode."""
 
 
 def measure() -> Iterator[Measurement]:
-    """Yield the time one ballot takes, generated and plain."""
-    data = scale.encode(BALLOT)
-    operations = (
-        ("decode", lambda: scale.decode(Ballot, data)),
-        ("decode, clear", lambda: plain_scale.decode(Ballot, data)),
-        ("encode", lambda: scale.encode(BALLOT)),
-        ("encode, clear", lambda: plain_scale.encode(BALLOT)),
+    """Yield the time each message takes."""
+    for name, cls, sizes in MESSAGES:
+        yield from _measure(name, cls, fill(cls, sizes))
+
+
+def _measure(name: str, cls: type[Any], value: object) -> Iterator[Measurement]:
+    data = scale.encode(value)
+    seconds = 0.0 if len(data) > 1 << 20 else SECONDS
+    decode_bar, encode_bar = BARS.get(name, (None, None))
+    yield duration(
+        f"codec: decode {name}",
+        lambda: scale.decode(cls, data),
+        "us",
+        seconds,
+        clear=lambda: plain_scale.decode(cls, data),
+        bar=decode_bar,
     )
-    for name, operation in operations:
-        taken = MICROSECONDS / rate(operation, SECONDS)
-        yield Measurement(f"codec: ballot of {len(data)} bytes, {name}", taken, "us")
+    yield duration(
+        f"codec: encode {name}",
+        lambda: scale.encode(value),
+        "us",
+        seconds,
+        clear=lambda: plain_scale.encode(value),
+        bar=encode_bar,
+    )

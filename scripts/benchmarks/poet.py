@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 
 from node.base.errors import DeviceError
@@ -10,7 +10,7 @@ from node.poet.engines import make_fast_engine
 from node.poet.tree import Opening, compute_statement
 from node.poet.verifying import check_proof
 from node.poet.work import ClearEngine, Engine, Frontier, compute_label, inner_hash
-from scripts.benchmarks.measurement import Measurement, rate
+from scripts.benchmarks.measurement import Measurement, duration, throughput
 from scripts.vectors.poet import prove
 
 SECONDS = 2.0
@@ -20,14 +20,17 @@ STATEMENT = bytes(range(32))
 FIRST_LEAF = 1 << 32
 """Where in a round the leaf loop is timed: 16 parked nodes in the mean, as on mainnet."""
 
-BATCH = 4096
-CLEAR_BATCH = 256
+BATCH = 128
+CLEAR_BATCH = 16
 SMALL_ROUND = 20_000
 MAINNET_ROUND = 9_331_200_000
 """Leaves of a thousand mainnet ticks."""
 
 OPENED = 150
 MEMBERS = 20_000
+
+LEAVES_BAR = 64_000
+PROOF_BAR_MS = 2.5
 
 
 class _FreeTree:
@@ -64,33 +67,62 @@ class _FreeTree:
         return self._inner(first, second)
 
 
-def _measure_engine(engine: Engine, label: str, batch: int) -> Iterator[Measurement]:
+def _extender(engine: Engine, batch: int) -> Callable[[], object]:
+    """Return what computes a batch of leaves further on in a round."""
     frontier = Frontier(STATEMENT, FIRST_LEAF)
-    speed = rate(lambda: engine.extend(frontier, batch, 5), SECONDS) * batch
-    yield Measurement(f"leaf loop{label}", speed, "leaves/s")
-    proof = prove(engine, STATEMENT, SMALL_ROUND, OPENED)
-    checks = rate(lambda: check_proof(proof, STATEMENT, engine), SECONDS)
-    yield Measurement(f"check a proof of {SMALL_ROUND} leaves{label}", 1000 / checks, "ms")
-    tree = _FreeTree(MAINNET_ROUND)
+    return lambda: engine.extend(frontier, batch, 5)
+
+
+def _opener(engine: Engine, tree: _FreeTree) -> Callable[[], object]:
+    """Return what checks an opening of a tree that took mainnet's time."""
     leaves, nodes = tree.opening.leaves, tree.opening.nodes
-    if engine.opened_labels(STATEMENT, tree.root, tree.indices, leaves, nodes) != leaves:
-        raise AssertionError("the opening made backwards does not verify")
-    checks = rate(
-        lambda: engine.opened_labels(STATEMENT, tree.root, tree.indices, leaves, nodes), SECONDS
-    )
-    yield Measurement(f"check an opening of {MAINNET_ROUND} leaves{label}", 1000 / checks, "ms")
+
+    def check() -> None:
+        if engine.opened_labels(STATEMENT, tree.root, tree.indices, leaves, nodes) != leaves:
+            raise AssertionError("the opening made backwards does not verify")
+
+    return check
 
 
 def measure() -> Iterator[Measurement]:
-    """Yield speeds of both engines, and of the members' tree."""
+    """Yield speeds of the fast engine beside the clear one, and of the members' tree."""
+    clear = ClearEngine()
     try:
         start = time.perf_counter()
-        fast = make_fast_engine()
-        yield Measurement("compile and test", 1000 * (time.perf_counter() - start), "ms")
-        yield from _measure_engine(fast, "", BATCH)
+        fast: Engine = make_fast_engine()
+        yield Measurement("poet: compile and test", 1000 * (time.perf_counter() - start), "ms")
     except DeviceError as error:
-        yield Measurement(f"no fast engine: {error}", 0.0, "leaves/s")
-    yield from _measure_engine(ClearEngine(), ", clear", CLEAR_BATCH)
+        fast = clear
+        yield Measurement(f"poet: no fast engine: {error}", 0.0, "leaves/s")
+    yield throughput(
+        "poet: leaf loop",
+        _extender(fast, BATCH),
+        "leaves/s",
+        SECONDS,
+        amount=BATCH,
+        clear=_extender(clear, CLEAR_BATCH),
+        clear_amount=CLEAR_BATCH,
+        bar=LEAVES_BAR,
+    )
+    proof = prove(fast, STATEMENT, SMALL_ROUND, OPENED)
+    yield duration(
+        f"poet: check a proof of {SMALL_ROUND} leaves",
+        lambda: check_proof(proof, STATEMENT, fast),
+        "ms",
+        SECONDS,
+        clear=lambda: check_proof(proof, STATEMENT, clear),
+        bar=PROOF_BAR_MS,
+    )
+    tree = _FreeTree(MAINNET_ROUND)
+    yield duration(
+        f"poet: check an opening of {MAINNET_ROUND} leaves",
+        _opener(fast, tree),
+        "ms",
+        SECONDS,
+        clear=_opener(clear, tree),
+        bar=PROOF_BAR_MS,
+    )
     members = [sha256(b"%d" % k).digest() for k in range(MEMBERS)]
-    statements = rate(lambda: compute_statement(members), SECONDS)
-    yield Measurement(f"statement of {MEMBERS} members", 1000 / statements, "ms")
+    yield duration(
+        f"poet: statement of {MEMBERS} members", lambda: compute_statement(members), "ms", SECONDS
+    )

@@ -6,19 +6,19 @@ function of the same cost, compiled C as well, and at hand on every machine.
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from node.post.engine import ReferenceEngine, self_test
 from node.post.engine_cpu import CpuLabelEngine, LabelCode
 from node.post.labels import MAINNET_SCRYPT_N
-from scripts.benchmarks.measurement import Measurement, rate
+from scripts.benchmarks.measurement import Measurement, throughput
 
 SECONDS: Final = 5.0
 """Time for each figure."""
 
 COMMITMENT: Final = bytes(range(32))
-BATCH: Final = 16
-"""Rounds of all lanes in one call."""
+LABELS_BAR: Final = 2_800
 
 SMALL_N: Final = 2
 """Fastnet's scrypt N: there the key derivation is nearly all of a label."""
@@ -27,25 +27,22 @@ SMALL_N: Final = 2
 def measure() -> Iterator[Measurement]:
     """Yield label rates, and the rate of the standard library's scrypt."""
     code = LabelCode()
-    for scrypt_n in (MAINNET_SCRYPT_N, SMALL_N):
+    for scrypt_n, bar in ((MAINNET_SCRYPT_N, LABELS_BAR), (SMALL_N, None)):
         engine = CpuLabelEngine(scrypt_n, code=code)
         self_test(engine, scrypt_n)
-        count = engine.lanes * BATCH
-
-        def compute(engine: CpuLabelEngine = engine, count: int = count) -> object:
-            return engine.labels(COMMITMENT, 0, count)
-
-        yield Measurement(f"labels, N = {scrypt_n}", rate(compute, SECONDS) * count, "labels/s")
-    clear = ReferenceEngine(MAINNET_SCRYPT_N)
-    yield Measurement(
-        f"labels, N = {MAINNET_SCRYPT_N}, clear",
-        rate(lambda: clear.labels(COMMITMENT, 0, 1), SECONDS),
-        "labels/s",
-    )
+        clear = ReferenceEngine(scrypt_n)
+        yield throughput(
+            f"labels, N = {scrypt_n}",
+            partial(engine.labels, COMMITMENT, 0, engine.lanes),
+            "labels/s",
+            SECONDS,
+            amount=engine.lanes,
+            clear=partial(clear.labels, COMMITMENT, 0, 1),
+            clear_amount=1,
+            bar=bar,
+        )
 
     def standard_scrypt() -> object:
         return hashlib.scrypt(COMMITMENT, salt=b"", n=MAINNET_SCRYPT_N, r=1, p=1, dklen=32)
 
-    yield Measurement(
-        f"hashlib.scrypt, N = {MAINNET_SCRYPT_N}", rate(standard_scrypt, SECONDS), "calls/s"
-    )
+    yield throughput(f"hashlib.scrypt, N = {MAINNET_SCRYPT_N}", standard_scrypt, "calls/s", SECONDS)

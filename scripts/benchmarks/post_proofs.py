@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 
-from node.post.engine import ScanEngine
+from node.post.engine import ReferenceEngine, ScanEngine
 from node.post.k2pow import RandomX
+from node.post.labels import MAINNET_SCRYPT_N
 from node.post.recomputing import RecomputedLabels
 from node.post.rules import pack_indices
 from node.post.scan import PlainScan, ScanKeys, make_scan_keys
 from node.post.scan_cpu import compile_scan, usable_widths
 from node.post.verifying import All, PostClaim, ProofParameters, find_fault
 from node.types.post import Post
-from scripts.benchmarks.measurement import Measurement, rate
+from scripts.benchmarks.measurement import Measurement, duration, throughput
 
 MAINNET_DIFFICULTY = (26 << 64) // (4 << 32)
 """Of the smallest space on mainnet."""
@@ -20,10 +22,13 @@ NONCES = 288
 """Nonces of a pass on mainnet."""
 
 GROUPS = NONCES // 16
-DATA_SIZE = 4 << 20
+DATA_SIZE = 1 << 18
 GIB = 1 << 30
-MS = 1000
 SECONDS = 3.0
+
+WIDE_SCAN_BAR = 12.0
+NARROW_SCAN_BAR = 6.5
+VERIFY_BAR_MS = 50.0
 
 
 def measure() -> Iterator[Measurement]:
@@ -31,24 +36,36 @@ def measure() -> Iterator[Measurement]:
     keys = make_scan_keys(
         bytes(32), range(NONCES), dict.fromkeys(range(GROUPS), 0), MAINNET_DIFFICULTY
     )
-    yield _measure_scan("scan, plain", PlainScan(keys))
     for width in usable_widths():
-        yield _measure_scan(f"scan, {width} bits", compile_scan(width).open(keys))
+        yield _measure_scan(f"scan, {width} bits", compile_scan(width).open(keys), keys)
     yield from _measure_verification()
     yield _measure_keys(keys)
 
 
-def _measure_scan(name: str, engine: ScanEngine) -> Measurement:
+def _measure_scan(name: str, engine: ScanEngine, keys: ScanKeys) -> Measurement:
     data = os.urandom(DATA_SIZE)
-    scans = rate(lambda: engine.scan(data, 0), SECONDS)
-    return Measurement(f"post: {name}", scans * DATA_SIZE * GROUPS / GIB, "GiB*groups/s")
+    plain = PlainScan(keys)
+    return throughput(
+        f"post: {name}",
+        lambda: engine.scan(data, 0),
+        "GiB*groups/s",
+        SECONDS,
+        amount=DATA_SIZE * GROUPS / GIB,
+        clear=lambda: plain.scan(data, 0),
+        bar=NARROW_SCAN_BAR if name.endswith("128 bits") else WIDE_SCAN_BAR,
+    )
 
 
 def _measure_keys(keys: ScanKeys) -> Measurement:
     """The start of a pass in every thread."""
     code = compile_scan() if usable_widths() else None
-    opened = rate(lambda: (code.open if code else PlainScan)(keys), 1.0)
-    return Measurement("post: open a scan of 288 nonces", MS / opened, "ms")
+    return duration(
+        "post: open a scan of 288 nonces",
+        lambda: (code.open if code else PlainScan)(keys),
+        "ms",
+        1.0,
+        clear=lambda: PlainScan(keys),
+    )
 
 
 def _measure_verification() -> Iterator[Measurement]:
@@ -62,7 +79,7 @@ def _measure_verification() -> Iterator[Measurement]:
         min_num_units=1,
         max_num_units=100,
         labels_per_unit=labels_per_unit,
-        scrypt_n=8192,
+        scrypt_n=MAINNET_SCRYPT_N,
     )
     bits = (num_units * labels_per_unit).bit_length()
     indices = pack_indices((number * 987_654_321 for number in range(37)), bits)
@@ -75,12 +92,15 @@ def _measure_verification() -> Iterator[Measurement]:
     def verify() -> None:
         find_fault(post, claim, parameters, All(), labels=labels, pow_hash=randomx.hash)
 
-    verify()
-    yield Measurement("post: verify 37 indices", MS / rate(verify, SECONDS), "ms")
-    hashes = rate(lambda: randomx.hash(bytes(48)), SECONDS)
-    yield Measurement("post: RandomX light hash", MS / hashes, "ms")
-    batch = list(range(37))
-    recomputed = rate(lambda: labels(bytes(32), batch, 8192), SECONDS)
-    yield Measurement("post: 37 labels", MS / recomputed, "ms")
-    single = rate(lambda: labels(bytes(32), (5,), 8192), SECONDS)
-    yield Measurement("post: 1 label", MS / single, "ms")
+    yield duration("post: verify 37 indices", verify, "ms", 2 * SECONDS, bar=VERIFY_BAR_MS)
+    yield duration("post: RandomX light hash", lambda: randomx.hash(bytes(48)), "ms", SECONDS)
+    clear = ReferenceEngine(MAINNET_SCRYPT_N)
+    for count in (37, 1):
+        yield duration(
+            f"post: labels, {count}",
+            partial(labels, bytes(32), range(count), MAINNET_SCRYPT_N),
+            "ms",
+            SECONDS,
+            clear=lambda: clear.labels(bytes(32), 0, 1),
+            clear_parts=1 / count,
+        )
