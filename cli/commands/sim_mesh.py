@@ -203,10 +203,10 @@ def _run(
     log_level: str,
 ) -> "MeshReport":
     from node.runtime.logs import configure
-    from node.sim.mesh import run_mesh
+    from node.sim.mesh import network_ns, run_mesh
 
     with (
-        configure(default_level=log_level, now_ns=context.clock),
+        configure(default_level=log_level, now_ns=network_ns),
         context.output.progress() as progress,
     ):
         try:

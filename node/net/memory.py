@@ -8,6 +8,7 @@ argument.  A node alone on the network is the standalone network.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -131,9 +132,12 @@ class MemoryEnd:
     _dropped: set[PeerID] = field(default_factory=set)
     _tasks: asyncio.TaskGroup | None = None
 
+    _context: Context | None = None
+    """Ours, not that of whoever sends us something: logs name the node by it."""
+
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Take part from now on; ``tasks`` carry what comes in."""
-        self._tasks = tasks
+        self._tasks, self._context = tasks, copy_context()
 
     def stop(self) -> None:
         """Take part no longer: messages to this end are lost."""
@@ -190,7 +194,8 @@ class MemoryEnd:
         answered: asyncio.Future[bytes | SpacemeshError | None] = (
             asyncio.get_running_loop().create_future()
         )
-        task = self._tasks.create_task(_outcome(handler, peer, data))
+        context = None if self._context is None else self._context.copy()
+        task = self._tasks.create_task(_outcome(handler, peer, data), context=context)
         task.add_done_callback(partial(_pass_on, answered))
         answer = await answered
         if answer is None:
@@ -269,7 +274,7 @@ class MemoryEnd:
         first = self._coming.get(message.key)
         if first is None or at < first:
             self._coming[message.key] = at
-            loop.call_at(at, self._arrive, sender, message)
+            loop.call_at(at, self._arrive, sender, message, context=self._context)
 
     def _arrive(self, sender: PeerID, message: Flooded) -> None:
         self._coming.pop(message.key, None)

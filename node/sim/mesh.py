@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, assert_never
 
 from node.environment import Environment
+from node.layer_ticker import LoopClock
 from node.net.ports import PeerID
 from node.sim.adversaries.registry import Cast, draw_cast
 from node.sim.crash import Crashes
@@ -33,7 +34,7 @@ from node.sim.mesh_report import LayerRow, MeshPlan, MeshReport
 from node.sim.power import BetweenWrites, PowerLost
 from node.sim.trace import Item, Messages, Recorder, TraceFollower, as_item
 from node.sim.virtual_time import simulate
-from node.sim.world import GENESIS_NS, World, world_config
+from node.sim.world import GENESIS_NS, START_BEFORE_NS, World, world_config
 from node.store.layers import find_applied_block, find_state_hash
 from node.types.ids import NO_BLOCK
 from node.types.layer import LayerID
@@ -47,6 +48,15 @@ SHORT: Final = 16
 def most_adversaries(nodes: int) -> int:
     """Return how many of the nodes may be adversaries: less than a fifth of the weight."""
     return nodes // NODES_PER_ADVERSARY
+
+
+def network_ns() -> int:
+    """Return what time it is in the network that runs, or when it would begin."""
+    clock = LoopClock(GENESIS_NS - START_BEFORE_NS)
+    try:
+        return clock.now_ns()
+    except RuntimeError:
+        return GENESIS_NS - START_BEFORE_NS
 
 
 def run_mesh(

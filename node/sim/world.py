@@ -45,6 +45,7 @@ from node.types.address import Address
 GENESIS_NS = 1_700_000_000 * 10**9
 """When layer 0 of every world starts; the clock begins before it."""
 NS_PER_S = 10**9
+START_BEFORE_NS = 20 * NS_PER_S
 ROUND_LEAVES = 400
 """Work of a PoET round: enough for a few ticks, little enough for the event loop."""
 POLL_S = 1.0
@@ -87,6 +88,8 @@ class SimulatedNode:
         """Run the node until cancelled, or until its power fails."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                # What the node logs from here on names it.
+                structlog.contextvars.bind_contextvars(node=self.name)
                 self.end.start(tasks)
                 try:
                     tasks.create_task(self.supervised.run())
@@ -112,7 +115,7 @@ class World:
     skew_ns: Callable[[int], int] = field(default=lambda _number: 0)
     """How far the clock of a node is ahead, by its number."""
 
-    start_before_ns: int = 20 * NS_PER_S
+    start_before_ns: int = START_BEFORE_NS
     """How long before genesis the clock begins."""
 
     adjust: Callable[[int, Environment], Environment] = field(
