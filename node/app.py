@@ -30,6 +30,16 @@ from node.layer_ticker import LayerTicker
 from node.net.fetch.mesh_server import MeshServer
 from node.net.fetch.wire import Hint
 from node.net.peersync import PeerSync
+from node.smesher.watch import (
+    OwnKeyWatch,
+    Reader,
+    read_atx,
+    read_ballot,
+    read_certify,
+    read_first_votes,
+    read_following_votes,
+    read_hare,
+)
 from node.store.layers import find_applied_layer
 from node.wiring import (
     FetchRoute,
@@ -129,7 +139,7 @@ class Node(Components):
         routes += [
             Route(hare.handler.topic, hare.handler.on_gossip, Gate.ALWAYS) for hare in self.hares
         ]
-        connect_gossip(network, routes, self.sync)
+        connect_gossip(network, routes, self.sync, self._watch().over(self._readers()))
         for hare in self.hares:
             if hare.handler.exchange is not None:
                 network.serve(FULL_EXCHANGE, hare.handler.exchange.on_request)
@@ -152,3 +162,24 @@ class Node(Components):
                 for hint, validator in validators.items()
             ],
         )
+
+    def _watch(self) -> OwnKeyWatch:
+        return OwnKeyWatch(
+            guard=self.guard,
+            verifier=self.verifier,
+            clock=self.clock,
+            time=self.time,
+            signers=self.environment.identities.signers,
+            local=self.environment.network.local,
+        )
+
+    def _readers(self) -> dict[str, Reader]:
+        """Return what tells who says what on the topics our identities speak on."""
+        return {
+            ATX_TOPIC: read_atx,
+            PROPOSAL_TOPIC: read_ballot,
+            CERTIFY_TOPIC: read_certify,
+            FIRST_VOTES: read_first_votes,
+            FOLLOWING_VOTES: read_following_votes,
+            **{hare.handler.topic: read_hare(hare.handler.version) for hare in self.hares},
+        }

@@ -32,6 +32,7 @@ from node.consensus.hare.handler import HareHandler
 from node.consensus.hare.ports import HareOutput
 from node.consensus.hare.service import HareService
 from node.consensus.malfeasance.convictions import Convictions
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.consensus.malfeasance.handler import MalfeasanceHandler
 from node.consensus.mesh.executor import Executor
 from node.consensus.mesh.service import Mesh
@@ -259,6 +260,11 @@ class Components:
         )
 
     @cached_property
+    def guard(self) -> EquivocationGuard:
+        """Keeps our own identities from condemning themselves."""
+        return EquivocationGuard(db=self.db, local=self.environment.local, bus=self.bus)
+
+    @cached_property
     def malfeasance(self) -> MalfeasanceHandler:
         """Topic of proofs of misbehaviour."""
         return MalfeasanceHandler(
@@ -365,6 +371,7 @@ class Components:
             handler=self.beacon,
             network=self.environment.network,
             signers=self.environment.identities.signers,
+            guard=self.guard,
             is_synced=self.is_synced,
         )
 
@@ -412,6 +419,7 @@ class Components:
             verifier=self.verifier,
             oracle=self.oracle,
             signers=self.environment.identities.signers,
+            guard=self.guard,
             listener=self.tortoise,
             committee_size=size,
             buffer_layers=self.config.tortoise.zdist,
@@ -441,7 +449,6 @@ class Components:
         )
         return HareService(
             db=self.db,
-            local=environment.local,
             clock=self.clock,
             time=self.time,
             handler=handler,
@@ -450,6 +457,7 @@ class Components:
             patrol=self.patrol,
             coin=CoinListener(self.tortoise),
             signers=environment.identities.signers,
+            guard=self.guard,
             is_synced=self.is_synced,
             outputs=self.outputs,
             zdist=self.config.tortoise.zdist,
@@ -541,7 +549,6 @@ class Components:
         main = self.config.main
         return ProposalBuilder(
             db=self.db,
-            local=environment.local,
             clock=self.clock,
             time=self.time,
             bus=self.bus,
@@ -549,6 +556,7 @@ class Components:
             config=self.config.tortoise,
             preparation=self.config.active_set_preparation,
             signers=environment.identities.signers,
+            guard=self.guard,
             is_synced=self.is_synced,
             atxdata=self.atxdata,
             tortoise=self.tortoise,
@@ -577,6 +585,7 @@ class Components:
             parameters=proof_parameters(self.config),
             golden_atx=self.atx_parameters.golden_atx,
             identities=environment.identities,
+            guard=self.guard,
             post_registry=self.post_registry,
             verifier=environment.prover,
             poets=environment.poets,

@@ -257,6 +257,22 @@ class ErrorLogged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublicationRefused(Event):
+    """The node keeps what an identity of its own would say to itself: it could condemn it."""
+
+    smesher: SmesherID
+
+    what: str
+    """The statement, in words."""
+
+    code: str
+    """Stable dotted name, as of errors."""
+
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InitStarted(Event):
     """PoST data are being made."""
 

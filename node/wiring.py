@@ -79,10 +79,22 @@ def gated(route: Route, sync: SyncMachine) -> GossipHandler:
     return handle
 
 
-def connect_gossip(network: Gossip, routes: Iterable[Route], sync: SyncMachine) -> None:
-    """Register every topic."""
+def connect_gossip(
+    network: Gossip,
+    routes: Iterable[Route],
+    sync: SyncMachine,
+    watched: Callable[[str, GossipHandler], GossipHandler] = lambda _, handler: handler,
+) -> None:
+    """Register every topic.
+
+    Args:
+        network: where.
+        routes: the topics.
+        sync: tells which gates are open.
+        watched: returns what stands before a topic's handler and its gate.
+    """
     for route in routes:
-        network.register(route.topic, gated(route, sync))
+        network.register(route.topic, watched(route.topic, gated(route, sync)))
 
 
 def connect_fetch(network: Requests, fetcher: Fetcher, routes: Iterable[FetchRoute]) -> None:

@@ -36,9 +36,11 @@ from node.consensus.hare.wire import (
     MessageV4,
     compute_reference,
 )
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.consensus.malfeasance.wire import MalfeasanceProof
 from node.consensus.proposals.pool import PooledProposal
 from node.crypto.ed25519 import Signer, Verifier, private_key_of
+from node.events import Bus
 from node.layer_ticker import LoopClock
 from node.net.memory import MemoryEnd, MemoryNetwork
 from node.net.ports import Gossip, GossipHandler
@@ -472,7 +474,6 @@ class HareSimulation:
         gossip.register(handler.topic, handler.on_gossip)
         service = HareService(
             db=self.db,
-            local=self.local,
             clock=self.clock,
             time=TIME,
             handler=handler,
@@ -481,6 +482,7 @@ class HareSimulation:
             patrol=witness,
             coin=witness,
             signers=lambda: (signer,),
+            guard=EquivocationGuard(db=self.db, local=self.local, bus=Bus()),
             is_synced=lambda: True,
             outputs=asyncio.Queue(),
             zdist=ZDIST,

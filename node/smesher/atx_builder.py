@@ -16,6 +16,7 @@ from node.base import scale
 from node.base.errors import (
     IgnoreError,
     NotFoundError,
+    PreconditionError,
     RejectError,
     SpacemeshError,
     StoreError,
@@ -265,9 +266,7 @@ class AtxBuilder:
             vrf_nonce=nipost.vrf_nonce if is_new_nonce else None,
         )
         unsigned = ActivationTxV1(inner=inner, smesher=self.smesher, signature=EdSignature.zero())
-        self.guard.claim(
-            Statement.of_atx(self.smesher, challenge.publish_epoch, unsigned.id)
-        )
+        self.guard.claim(Statement.of_atx(self.smesher, challenge.publish_epoch, unsigned.id))
         signature = self.signer.sign(Domain.ATX, unsigned.signed_bytes())
         blob = scale.encode(replace(unsigned, signature=signature))
         with self.local.batch() as batch:
@@ -286,6 +285,9 @@ class AtxBuilder:
                 await self.network.publish(TOPIC, blob)
             except RejectError as error:
                 raise ChallengeExpiredError(f"our own ATX is not valid: {error}") from error
+            except PreconditionError as error:
+                self.guard.announce(self.smesher, f"atx {atx_id}", error, once=str(atx_id))
+                raise
             except (IgnoreError, UnavailableError, NotFoundError) as error:
                 if find_atx(self.db, atx_id) is not None:
                     return

@@ -20,6 +20,7 @@ from node.base import scale
 from node.base.errors import PreconditionError, SpacemeshError, StoreError
 from node.config.model.consensus import ActiveSetPreparationConfig, TortoiseConfig
 from node.consensus.atxdata import AtxData
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.consensus.proposals.ports import TOPIC
 from node.consensus.proposals.slots import (
     by_layer,
@@ -42,7 +43,7 @@ from node.store.beacons import find_beacon
 from node.store.certificates import find_hare_output
 from node.store.db import Database
 from node.store.layers import NO_HASH, find_mesh_hash
-from node.store.local import PreparedActiveSet, claim_ballot
+from node.store.local import PreparedActiveSet, Statement
 from node.types.active_set import EpochActiveSet
 from node.types.ballot import (
     Ballot,
@@ -119,7 +120,6 @@ class ProposalBuilder:
     """The clock edge of proposing."""
 
     db: Database
-    local: Database
     clock: Clock
     time: LayerTime
     bus: Bus
@@ -127,6 +127,7 @@ class ProposalBuilder:
     config: TortoiseConfig
     preparation: ActiveSetPreparationConfig
     signers: Callable[[], Sequence[Signer]]
+    guard: EquivocationGuard
     is_synced: Callable[[], bool]
     atxdata: AtxData
     tortoise: Tortoise
@@ -405,11 +406,11 @@ class ProposalBuilder:
         """Claim the slot on the disk, then publish.
 
         Raises:
-            PreconditionError: another ballot of the layer was claimed before.
+            PreconditionError: the guard does not let it pass.
             SpacemeshError: our own handler does not accept it.
         """
         smesher, layer = signer.smesher_id, proposal.layer
-        claim_ballot(self.local, smesher, layer, proposal.ballot.id)
+        self.guard.claim(Statement.of_ballot(smesher, layer, proposal.ballot.id))
         await self.network.publish(TOPIC, scale.encode(proposal))
         log.info(
             "proposal_published",

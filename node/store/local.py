@@ -9,9 +9,9 @@ Source: go-spacemesh, sql/localsql; post digest section 12.4, activation digest 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from node.base import scale
 from node.base.errors import NotFoundError, PreconditionError
@@ -20,7 +20,7 @@ from node.store import schema
 from node.store.db import Batch, Database, Reader
 from node.store.schema import key_u8, key_u32, key_u64, number_of, read_record
 from node.types.challenge import PendingChallenge
-from node.types.ids import AtxID, BallotID, Hash32, PoetRef, SmesherID
+from node.types.ids import AtxID, BallotID, BlockID, Hash32, PoetRef, SmesherID
 from node.types.layer import EpochID, LayerID
 from node.types.post import MembershipProof, Post
 
@@ -28,6 +28,7 @@ MAX_ADDRESS: Final = 2048
 """Most bytes of a PoET's address."""
 MAX_ACTIVE_SET: Final = 8_000_000
 ROUND_BITS: Final = 32
+MAX_ROUND: Final = (1 << ROUND_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +97,84 @@ class PreparedActiveSet:
 
 
 class Duty(IntEnum):
-    """What an identity may sign only once in its slot."""
+    """What an identity may say only once in its slot."""
 
     ATX = 1
     BALLOT = 2
     HARE = 3
+    CERTIFY = 4
+    FIRST_VOTES = 5
+    FOLLOWING_VOTES = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """Something that an identity signs, and the slot in which it may sign nothing else."""
+
+    duty: Duty
+    smesher: SmesherID
+
+    slot: int
+    """Epoch or layer; times 2^32 plus the round, where there are rounds."""
+
+    digest: bytes
+    """Identifier or hash of what is signed."""
+
+    @classmethod
+    def of_atx(cls, smesher: SmesherID, publish_epoch: EpochID, atx: AtxID) -> Self:
+        """Return the statement that the ATX of an epoch makes."""
+        return cls(duty=Duty.ATX, smesher=smesher, slot=publish_epoch, digest=atx)
+
+    @classmethod
+    def of_ballot(cls, smesher: SmesherID, layer: LayerID, ballot: BallotID) -> Self:
+        """Return the statement that the ballot of a layer makes."""
+        return cls(duty=Duty.BALLOT, smesher=smesher, slot=layer, digest=ballot)
+
+    @classmethod
+    def of_hare(
+        cls, smesher: SmesherID, layer: LayerID, absolute_round: int, message: Hash32
+    ) -> Self:
+        """Return the statement that a hare message makes; by its hash in full form."""
+        slot = layer << ROUND_BITS | absolute_round
+        return cls(duty=Duty.HARE, smesher=smesher, slot=slot, digest=message)
+
+    @classmethod
+    def of_certify(cls, smesher: SmesherID, layer: LayerID, block: BlockID) -> Self:
+        """Return the statement that a certify message makes."""
+        return cls(duty=Duty.CERTIFY, smesher=smesher, slot=layer, digest=block)
+
+    @classmethod
+    def of_first_votes(cls, smesher: SmesherID, epoch: EpochID, votes: Hash32) -> Self:
+        """Return the statement that the first votes on a beacon make; by the hash of the body."""
+        return cls(duty=Duty.FIRST_VOTES, smesher=smesher, slot=epoch, digest=votes)
+
+    @classmethod
+    def of_following_votes(
+        cls, smesher: SmesherID, epoch: EpochID, round_: int, votes: Hash32
+    ) -> Self:
+        """Return the statement that later votes on a beacon make; by the hash of the body."""
+        slot = epoch << ROUND_BITS | round_
+        return cls(duty=Duty.FOLLOWING_VOTES, smesher=smesher, slot=slot, digest=votes)
+
+    @property
+    def place(self) -> str:
+        """The slot in words."""
+        unit = "layer" if self.duty in LAYER_DUTIES else "epoch"
+        if self.duty not in ROUND_DUTIES:
+            return f"{unit} {self.slot}"
+        return f"{unit} {self.slot >> ROUND_BITS}, round {self.slot & MAX_ROUND}"
+
+    def __str__(self) -> str:
+        """Return the statement in words."""
+        return (
+            f"{self.duty.name.lower().replace('_', ' ')} {self.digest.hex()[:10]} of {self.place}"
+        )
+
+
+LAYER_DUTIES: Final = frozenset({Duty.BALLOT, Duty.HARE, Duty.CERTIFY})
+"""Those with slots in layers; the others have theirs in epochs."""
+ROUND_DUTIES: Final = frozenset({Duty.HARE, Duty.FOLLOWING_VOTES})
+"""Those with a slot in every round."""
 
 
 def put_initial_post(batch: Batch, smesher: SmesherID, post: InitialPost) -> None:
@@ -254,72 +328,46 @@ def smeshers_in_progress(reader: Reader) -> Iterator[SmesherID]:
     return map(SmesherID, reader.keys(schema.CHALLENGE))
 
 
-def claim_atx(db: Database, smesher: SmesherID, publish_epoch: EpochID, atx: AtxID) -> None:
-    """Claim the one ATX of an epoch; call before publishing.
+def claim(db: Database, statement: Statement) -> None:
+    """Claim a slot for a statement, on the disk; call before publishing.
 
     Raises:
-        PreconditionError: another ATX was claimed for that epoch.
+        PreconditionError: another statement was claimed there.
     """
-    _claim(db, Duty.ATX, smesher, publish_epoch, atx)
+    claimed = find_claim(db, statement)
+    if claimed is None:
+        with db.batch(sync=True) as batch:
+            batch.put(_claim_key(statement), statement.digest)
+    elif claimed != statement.digest:
+        signed = replace(statement, digest=claimed)
+        raise PreconditionError(
+            f"smesher {statement.smesher} has signed {signed} and must not sign "
+            f"{statement.digest.hex()[:10]}",
+            code="smesh.precondition.claimed",
+            hint="the first one may be published again; a second one would be misbehaviour",
+        )
 
 
-def claim_ballot(db: Database, smesher: SmesherID, layer: LayerID, ballot: BallotID) -> None:
-    """Claim the one ballot of a layer; call before publishing.
-
-    Raises:
-        PreconditionError: another ballot was claimed for that layer.
-    """
-    _claim(db, Duty.BALLOT, smesher, layer, ballot)
-
-
-def claim_hare(
-    db: Database, smesher: SmesherID, layer: LayerID, absolute_round: int, message: Hash32
-) -> None:
-    """Claim the one hare message of a round; call before publishing.
-
-    Raises:
-        PreconditionError: another message was claimed for that round.
-    """
-    _claim(db, Duty.HARE, smesher, layer << ROUND_BITS | absolute_round, message)
-
-
-def find_claim(reader: Reader, duty: Duty, smesher: SmesherID, slot: int) -> bytes | None:
-    """Return the identifier that was claimed in a slot, or None.
-
-    A slot is a publish epoch, a layer, or a layer times 2^32 plus an absolute hare round.
-    """
-    return reader.get(_claim_key(duty, smesher, slot))
+def find_claim(reader: Reader, statement: Statement) -> bytes | None:
+    """Return the identifier that was claimed in the slot of a statement, or None."""
+    return reader.get(_claim_key(statement))
 
 
 def prune_claims(
     batch: Batch, reader: Reader, smesher: SmesherID, epoch: EpochID, layer: LayerID
 ) -> None:
     """Forget claims of epochs below ``epoch`` and layers below ``layer``, long past."""
-    ends = {Duty.ATX: epoch, Duty.BALLOT: layer, Duty.HARE: layer << ROUND_BITS}
-    for duty, end in ends.items():
+    for duty in Duty:
+        end = layer if duty in LAYER_DUTIES else epoch
+        first_kept = end << ROUND_BITS if duty in ROUND_DUTIES else end
         prefix = schema.CLAIM + key_u8(duty) + smesher
-        for key in reader.keys(prefix, stop=key_u64(end)):
+        for key in reader.keys(prefix, stop=key_u64(first_kept)):
             batch.delete(prefix + key)
 
 
-def _claim(db: Database, duty: Duty, smesher: SmesherID, slot: int, digest: bytes) -> None:
-    """Write a claim to the disk, or find the same one there."""
-    claimed = find_claim(db, duty, smesher, slot)
-    if claimed is None:
-        with db.batch(sync=True) as batch:
-            batch.put(_claim_key(duty, smesher, slot), digest)
-    elif claimed != digest:
-        where = slot >> ROUND_BITS if duty is Duty.HARE else slot
-        raise PreconditionError(
-            f"smesher {smesher} has signed {duty.name.lower()} {claimed.hex()[:10]} "
-            f"for {where} and must not sign {digest.hex()[:10]}",
-            code="smesh.precondition.claimed",
-            hint="the first one may be published again; a second one would be misbehaviour",
-        )
-
-
-def _claim_key(duty: Duty, smesher: SmesherID, slot: int) -> bytes:
-    return schema.CLAIM + key_u8(duty) + smesher + key_u64(slot)
+def _claim_key(statement: Statement) -> bytes:
+    prefix = schema.CLAIM + key_u8(statement.duty) + statement.smesher
+    return prefix + key_u64(statement.slot)
 
 
 def claims_of(reader: Reader, duty: Duty, smesher: SmesherID) -> Iterator[tuple[int, bytes]]:

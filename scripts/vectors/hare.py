@@ -35,9 +35,11 @@ from node.consensus.hare.wire import (
     MessageV3,
     Round,
 )
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.consensus.malfeasance.wire import MalfeasanceProof
 from node.consensus.proposals.pool import PooledProposal, ProposalPool
 from node.crypto.ed25519 import Signer, Verifier, private_key_of
+from node.events import Bus
 from node.layer_ticker import LoopClock
 from node.net.ports import GossipHandler, PeerID, RequestHandler
 from node.sim.virtual_time import simulate
@@ -209,7 +211,6 @@ class Replica:
         self.network.register(section.protocol_name, handler.on_gossip)
         return HareService(
             db=self.db,
-            local=self.local,
             clock=self.clock,
             time=self.time,
             handler=handler,
@@ -218,6 +219,7 @@ class Replica:
             patrol=self.witness,
             coin=self.witness,
             signers=lambda: (self.signer,),
+            guard=EquivocationGuard(db=self.db, local=self.local, bus=Bus()),
             is_synced=lambda: True,
             outputs=self.outputs,
             zdist=config.tortoise.zdist,

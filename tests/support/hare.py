@@ -18,8 +18,10 @@ from node.consensus.hare.messages import Content, Version, sign_message
 from node.consensus.hare.ports import HareOutput
 from node.consensus.hare.service import HareService
 from node.consensus.hare.wire import HareEligibility, HareMessage, IterRound
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.consensus.malfeasance.wire import MalfeasanceProof
 from node.crypto.ed25519 import Signer, Verifier
+from node.events import Bus
 from node.layer_ticker import Clock, LoopClock
 from node.net.memory import MemoryEnd, MemoryNetwork
 from node.net.ports import PeerID
@@ -205,7 +207,6 @@ class HareNode:
         self.end.serve(PROTOCOL, self.exchange.on_request)
         self.service = HareService(
             db=self.chain.db,
-            local=self.local,
             clock=clock,
             time=TIME,
             handler=self.handler,
@@ -214,6 +215,7 @@ class HareNode:
             patrol=self.witness,
             coin=self.witness,
             signers=lambda: tuple(self.keys),
+            guard=EquivocationGuard(db=self.chain.db, local=self.local, bus=Bus()),
             is_synced=lambda: self.synced,
             outputs=self.outputs,
             zdist=8,

@@ -29,6 +29,7 @@ from node.events import (
     PostServiceStopped,
     PostStarted,
     ProposalPublished,
+    PublicationRefused,
     SmesherMalicious,
 )
 from node.layer_ticker import NS_PER_SECOND
@@ -51,6 +52,7 @@ USER_EVENTS: Final[tuple[type[Event], ...]] = (
     PostServiceStopped,
     PostStarted,
     ProposalPublished,
+    PublicationRefused,
     SmesherMalicious,
 )
 """What an operator is told."""
@@ -106,6 +108,9 @@ def user_event_messages(event: Event, now_ns: int) -> tuple[admin.Event, ...]:
             help_text = "Node committed malicious behavior. Identity will be canceled."
             details: dict[str, Any] = {"malfeasance": admin.EventMalfeasance(proof=found)}
             return (_message(now_ns, help_text, details, failure=True),)
+        case PublicationRefused(reason=reason, hint=hint):
+            # None of the reference's kinds fits: the text says it all.
+            return (_message(now_ns, f"{reason}; {hint}.", {}, failure=True),)
         case InitFailed() | PostCompleted():
             return (_fallible(event, now_ns),)
         case PoetWindowAwaited() | PoetRoundAwaited():

@@ -334,6 +334,7 @@ class ActivationHandler:
         if any(signer.smesher_id == smesher for signer in self.signers()):
             raise PreconditionError(
                 f"own smesher {smesher} would be convicted: {reason}",
+                code="smesh.precondition.key_in_use",
                 hint="is the same identity in use on another node?",
             )
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import structlog
 
 from node.base import scale
-from node.base.errors import IgnoreError, SpacemeshError
+from node.base.errors import IgnoreError, SpacemeshError, StoreError
+from node.base.hashing import hash32
 from node.consensus.beacon.handler import (
     FIRST_VOTES,
     FOLLOWING_VOTES,
@@ -34,9 +35,12 @@ from node.consensus.beacon.wire import (
     FollowingVotesMessage,
     WeakCoinMessage,
 )
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Signer
 from node.net.ports import Gossip
+from node.store.local import Statement
+from node.types.ids import Hash32, SmesherID
 from node.types.layer import EpochID
 
 log = structlog.get_logger("beacon")
@@ -49,6 +53,7 @@ class BeaconService:
     handler: BeaconHandler
     network: Gossip
     signers: Callable[[], Sequence[Signer]]
+    guard: EquivocationGuard
     is_synced: Callable[[], bool]
 
     async def run(self) -> None:
@@ -131,7 +136,7 @@ class BeaconService:
             message = BeaconProposalMessage(
                 epoch=epoch, smesher=signer.smesher_id, vrf_signature=proof
             )
-            await self._publish(PROPOSALS, scale.encode(message))
+            await self._publish(PROPOSALS, scale.encode(message), signer.smesher_id)
 
     async def _vote_first(self, machine: BeaconMachine) -> None:
         valid, potentially_valid = machine.first_votes()
@@ -141,7 +146,10 @@ class BeaconService:
         for signer, _ in self._participants(machine):
             signature = signer.sign(Domain.BEACON_FIRST_MESSAGE, scale.encode(body))
             message = FirstVotesMessage(body=body, smesher=signer.smesher_id, signature=signature)
-            await self._publish(FIRST_VOTES, scale.encode(message))
+            statement = Statement.of_first_votes(
+                signer.smesher_id, body.epoch, Hash32(hash32(scale.encode(body)))
+            )
+            await self._publish(FIRST_VOTES, scale.encode(message), signer.smesher_id, statement)
 
     async def _vote(self, machine: BeaconMachine, round_: int, tally: Tally) -> None:
         for signer, _ in self._participants(machine):
@@ -153,7 +161,12 @@ class BeaconService:
             message = FollowingVotesMessage(
                 body=body, smesher=signer.smesher_id, signature=signature
             )
-            await self._publish(FOLLOWING_VOTES, scale.encode(message))
+            statement = Statement.of_following_votes(
+                signer.smesher_id, body.epoch, round_, Hash32(hash32(scale.encode(body)))
+            )
+            await self._publish(
+                FOLLOWING_VOTES, scale.encode(message), signer.smesher_id, statement
+            )
 
     async def _throw(self, machine: BeaconMachine, round_: int) -> None:
         epoch = machine.facts.epoch
@@ -172,10 +185,19 @@ class BeaconService:
                 smesher=signer.smesher_id,
                 vrf_signature=proof,
             )
-            await self._publish(WEAK_COIN, scale.encode(message))
+            await self._publish(WEAK_COIN, scale.encode(message), signer.smesher_id)
 
-    async def _publish(self, topic: str, data: bytes) -> None:
+    async def _publish(
+        self, topic: str, data: bytes, smesher: SmesherID, statement: Statement | None = None
+    ) -> None:
+        """Publish what the guard lets pass; what a VRF determines cannot contradict itself."""
         try:
+            if statement is None:
+                self.guard.check_identity(smesher)
+            else:
+                self.guard.claim(statement)
             await self.network.publish(topic, data)
+        except StoreError:
+            raise
         except SpacemeshError as error:
             log.info("beacon_message_not_sent", topic=topic, reason=str(error))

@@ -10,12 +10,20 @@ from typing import Final
 import structlog
 
 from node.base import scale
-from node.base.errors import IgnoreError, NotFoundError, RejectError, SpacemeshError, StoreError
+from node.base.errors import (
+    IgnoreError,
+    NotFoundError,
+    PreconditionError,
+    RejectError,
+    SpacemeshError,
+    StoreError,
+)
 from node.consensus.activesets import EligibilityOracle
 from node.consensus.certifier.machine import Certified, CertifierMachine
 from node.consensus.certifier.ports import HareOutputListener
 from node.consensus.certifier.rules import check_certificate, check_layer, threshold_of
 from node.consensus.eligibility import CERTIFY_ROUND
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Signer, Verifier
 from node.events import Bus, LayerCertified
@@ -27,6 +35,7 @@ from node.store.certificates import (
     put_certificate_validity,
 )
 from node.store.db import Database
+from node.store.local import Statement
 from node.types.certificate import Certificate, CertifyContent, CertifyMessage
 from node.types.ids import NO_BLOCK, BlockID
 from node.types.layer import LayerID
@@ -49,6 +58,7 @@ class CertifierHandler:
     verifier: Verifier
     oracle: EligibilityOracle
     signers: Callable[[], Sequence[Signer]]
+    guard: EquivocationGuard
     listener: HareOutputListener
 
     committee_size: int
@@ -141,10 +151,12 @@ class CertifierHandler:
         )
 
     async def _publish(self, message: CertifyMessage) -> None:
+        content = message.content
         try:
+            self.guard.claim(Statement.of_certify(message.smesher, content.layer, content.block_id))
             await self.network.publish(TOPIC, scale.encode(message))
-        except (IgnoreError, NotFoundError) as error:
-            log.info("certify_message_not_sent", layer=message.content.layer, reason=str(error))
+        except (IgnoreError, NotFoundError, PreconditionError) as error:
+            log.info("certify_message_not_sent", layer=content.layer, reason=str(error))
 
     def _is_signed(self, message: CertifyMessage) -> bool:
         return self.verifier.verify(

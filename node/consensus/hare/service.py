@@ -40,6 +40,7 @@ from node.consensus.hare.ports import (
 from node.consensus.hare.rules import Candidate, select_proposals
 from node.consensus.hare.schedule import check_schedule, round_offset_ns, seats_in
 from node.consensus.hare.wire import HareEligibility, HareMessage, IterRound, MessageV4, Round
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.ed25519 import Signer
 from node.layer_ticker import Clock, LayerTicker
 from node.net.ports import Gossip
@@ -47,7 +48,7 @@ from node.store.atxs import atx_ids_of_smesher_in_epoch
 from node.store.beacons import find_beacon
 from node.store.db import Database
 from node.store.layers import put_weak_coin
-from node.store.local import claim_hare
+from node.store.local import Statement
 from node.types.ids import Beacon, ProposalID
 from node.types.layer import EpochID, LayerID
 from node.types.layer_time import LayerTime
@@ -86,7 +87,6 @@ class HareService:
     """The clock edge of one version of hare."""
 
     db: Database
-    local: Database
     clock: Clock
     time: LayerTime
     handler: HareHandler
@@ -95,6 +95,7 @@ class HareService:
     patrol: LayerPatrol
     coin: WeakCoinListener
     signers: Callable[[], Sequence[Signer]]
+    guard: EquivocationGuard
     is_synced: Callable[[], bool]
 
     outputs: asyncio.Queue[HareOutput]
@@ -283,7 +284,7 @@ class HareService:
         absolute = due.iter_round.absolute
         try:
             data = scale.encode(self._on_the_wire(message))
-            claim_hare(self.local, message.sender, layer, absolute, message.hash)
+            self.guard.claim(Statement.of_hare(message.sender, layer, absolute, message.hash))
             await self.network.publish(self.handler.topic, data)
         except StoreError:
             raise

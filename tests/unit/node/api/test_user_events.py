@@ -40,6 +40,7 @@ from node.events import (
     PostServiceStopped,
     PostStarted,
     ProposalPublished,
+    PublicationRefused,
     SmesherMalicious,
 )
 from node.pb.spacemesh.v1 import admin_types_pb2 as admin
@@ -228,11 +229,15 @@ def test_failures_are_marked() -> None:
         InitFailed(smesher=SMESHER, commitment=ATX, error="the disk is full"),
         PostCompleted(smesher=SMESHER, challenge=None, error="no proof"),
         SmesherMalicious(smesher=SMESHER, proof=PROOF, is_own=True),
+        PublicationRefused(
+            smesher=SMESHER, what="ballot", code="smesh.precondition", reason="no", hint="stop"
+        ),
     )
-    init, proof, malfeasance = (user_event_messages(event, NOW_NS)[0] for event in events)
+    init, proof, malfeasance, refused = (user_event_messages(event, NOW_NS)[0] for event in events)
     assert init.failure
     assert proof.failure
     assert malfeasance.failure
+    assert refused == admin.Event(timestamp=NOW, help="no; stop.", failure=True)
     assert init.init_failed == admin.EventInitFailed(
         smesher=SMESHER, commitment=ATX, error="the disk is full"
     )
@@ -256,7 +261,8 @@ def test_what_does_not_concern_our_smeshers_is_not_told(event: Event) -> None:
 
 def test_every_kind_that_is_listened_to_is_told() -> None:
     told = {type(event) for event, _, _ in CASES}
-    told |= {PoetWindowAwaited, PoetRoundAwaited, InitFailed, SmesherMalicious}
+    told |= {PoetWindowAwaited, PoetRoundAwaited, InitFailed}
+    told |= {SmesherMalicious, PublicationRefused}
     assert told == set(USER_EVENTS)
 
 

@@ -19,9 +19,9 @@ from node.base.errors import (
     StoreError,
     UnavailableError,
 )
-from node.consensus.malfeasance.guard import EquivocationGuard
 from node.config.durations import Nanoseconds
 from node.config.model.consensus import PoetConfig
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.events import (
     AtxPublished,
     Bus,
@@ -33,6 +33,7 @@ from node.events import (
     PoetWindowAwaited,
     PostCompleted,
     PostStarted,
+    PublicationRefused,
 )
 from node.net.ports import PeerID
 from node.poet.registration import PowParams, Refusal, RegistrationError, SubmitRequest
@@ -50,14 +51,15 @@ from node.smesher.nipost import (
 from node.smesher.post_registry import PostRegistry
 from node.store.atxs import find_last_atx, get_atx, get_atx_blob
 from node.store.db import LevelDB
+from node.store.identities import Malfeasance, put_malfeasance
 from node.store.local import (
     Duty,
     InitialPost,
+    claims_of,
     delete_initial_post,
     delete_nipost,
     find_built_atx,
     find_challenge,
-    claims_of,
     find_initial_post,
     find_nipost,
     put_initial_post,
@@ -740,4 +742,33 @@ async def test_an_atx_that_is_known_is_as_good_as_published(smesher: Smesher) ->
     smesher.fail_topic(RejectError("never asked"))
     blob = get_atx_blob(smesher.world.db, smesher.atx().id)
     await smesher.builder()._broadcast(blob, start(3))
+    assert smesher.published == []
+
+
+async def test_an_atx_that_would_condemn_us_is_not_published_and_observers_learn_why(
+    smesher: Smesher,
+) -> None:
+    await smesher.first_proof()
+    code = "smesh.precondition.key_in_use"
+    smesher.fail_topic(PreconditionError("own smesher would be convicted", code=code, hint="stop"))
+    with smesher.bus.subscribe(PublicationRefused) as refused:
+        with pytest.raises(PreconditionError):
+            await smesher.builder()._publish()
+        event = refused.take()
+    assert event is not None
+    assert (event.smesher, event.code, event.hint) == (SMESHER, code, "stop")
+    assert event.what.startswith("atx ")
+
+
+async def test_a_convicted_identity_builds_nothing(smesher: Smesher) -> None:
+    await smesher.first_proof()
+    with smesher.world.db.batch() as batch:
+        put_malfeasance(batch, Malfeasance(smesher=SMESHER, proof=b"proof", received_ns=1))
+    with smesher.bus.subscribe(PublicationRefused) as refused:
+        await smesher.run_until(start(3))
+        event = refused.take()
+        assert refused.take() is None
+    assert event is not None
+    assert event.code == "smesh.precondition.convicted"
+    assert find_challenge(smesher.local, SMESHER) is None
     assert smesher.published == []

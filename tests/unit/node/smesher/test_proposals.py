@@ -15,6 +15,7 @@ from node.config.model.consensus import (
     EpochWeight,
     TortoiseConfig,
 )
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.consensus.transactions.pool import TransactionPool
 from node.crypto.ed25519 import Signer
 from node.events import Bus, EligibilitiesKnown, Event, ProposalPublished, SlotMissed
@@ -28,7 +29,7 @@ from node.store.beacons import put_beacon
 from node.store.certificates import put_hare_output
 from node.store.db import LevelDB
 from node.store.layers import put_mesh_hash
-from node.store.local import PreparedActiveSet, claim_ballot
+from node.store.local import PreparedActiveSet, Statement, claim
 from node.types.ids import NO_BALLOT, NO_BLOCK, BallotID, Beacon, Hash32, TransactionID
 from node.types.layer import EpochID, LayerID
 from node.types.proposal import Proposal
@@ -108,7 +109,6 @@ class Smeshing(ProposalWorld):
     ) -> ProposalBuilder:
         return ProposalBuilder(
             db=self.db,
-            local=self.local,
             clock=self.clock,
             time=TIME,
             bus=self.bus,
@@ -116,6 +116,7 @@ class Smeshing(ProposalWorld):
             config=config,
             preparation=preparation,
             signers=lambda: tuple(self.keys),
+            guard=EquivocationGuard(db=self.db, local=self.local, bus=self.bus),
             is_synced=lambda: self.synced,
             atxdata=self.atxdata,
             tortoise=self.tortoise,
@@ -384,7 +385,7 @@ async def test_a_layer_is_built_once(world: Smeshing) -> None:
 
 
 async def test_a_second_ballot_of_a_layer_is_never_signed_over_a_claim(world: Smeshing) -> None:
-    claim_ballot(world.local, SMESHER, LAYER, BallotID(b"\1" * 20))
+    claim(world.local, Statement.of_ballot(SMESHER, LAYER, BallotID(b"\1" * 20)))
     missed = Heard(world.bus, SlotMissed)
     await world.builder().on_layer(LAYER)
     assert set(world.proposals()) == {2}
@@ -427,7 +428,7 @@ async def test_a_store_that_fails_for_one_smesher_stops_the_node(
     def fail(*_: object) -> None:
         raise StoreError("the disk is gone")
 
-    monkeypatch.setattr("node.smesher.proposals.claim_ballot", fail)
+    monkeypatch.setattr("node.consensus.malfeasance.guard.claim", fail)
     with pytest.raises(ExceptionGroup) as failed:
         await world.builder().on_layer(LAYER)
     assert failed.group_contains(StoreError)

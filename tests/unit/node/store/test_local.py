@@ -1,13 +1,15 @@
 """Progress of own smeshers, and the claims that keep them from equivocating."""
 
+from dataclasses import replace
+
 import pytest
 
 from node.base.errors import NotFoundError, PreconditionError
 from node.store import local
 from node.store.db import LevelDB
-from node.store.local import Duty
+from node.store.local import Duty, Statement
 from node.types.challenge import PendingChallenge
-from node.types.ids import NO_ATX, BallotID, PoetRef
+from node.types.ids import NO_ATX, BallotID, BlockID, PoetRef
 from node.types.layer import EpochID, LayerID
 from node.types.post import MembershipProof, Post
 from tests.support.store_records import atx_id, digest, smesher
@@ -120,33 +122,61 @@ def test_prepared_active_sets_are_kept_by_kind_and_epoch(db: LevelDB) -> None:
     assert local.find_prepared_active_set(db, kind, EpochID(4)) == prepared
 
 
+EPOCH, LAYER = EpochID(3), LayerID(3)
+BALLOT = BallotID(b"b" * 20)
+STATEMENTS = (
+    Statement.of_atx(OWN, EPOCH, atx_id(1)),
+    Statement.of_ballot(OWN, LAYER, BALLOT),
+    Statement.of_hare(OWN, LAYER, 8, digest(1)),
+    Statement.of_certify(OWN, LAYER, BlockID(b"c" * 20)),
+    Statement.of_first_votes(OWN, EPOCH, digest(2)),
+    Statement.of_following_votes(OWN, EPOCH, 5, digest(3)),
+)
+"""One for each duty."""
+
+
 def test_the_same_thing_may_be_claimed_again(db: LevelDB) -> None:
     for _ in range(2):
-        local.claim_atx(db, OWN, EpochID(3), atx_id(1))
-        local.claim_ballot(db, OWN, LayerID(3), BallotID(b"b" * 20))
-        local.claim_hare(db, OWN, LayerID(3), 8, digest(1))
-    assert local.find_claim(db, Duty.ATX, OWN, 3) == atx_id(1)
-    assert local.find_claim(db, Duty.HARE, OWN, (3 << 32) + 8) == digest(1)
+        for statement in STATEMENTS:
+            local.claim(db, statement)
+    assert [local.find_claim(db, statement) for statement in STATEMENTS] == [
+        statement.digest for statement in STATEMENTS
+    ]
+    assert {statement.duty for statement in STATEMENTS} == set(Duty)
 
 
-def test_a_second_thing_is_refused_and_the_first_stays(db: LevelDB) -> None:
-    local.claim_atx(db, OWN, EpochID(3), atx_id(1))
-    local.claim_ballot(db, OWN, LayerID(3), BallotID(b"b" * 20))
-    local.claim_hare(db, OWN, LayerID(3), 8, digest(1))
-    with pytest.raises(PreconditionError, match="has signed atx") as caught:
-        local.claim_atx(db, OWN, EpochID(3), atx_id(2))
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    zip(
+        STATEMENTS,
+        (
+            "atx 0000000000 of epoch 3",
+            "ballot 6262626262 of layer 3",
+            "hare 0000000000 of layer 3, round 8",
+            "certify 6363636363 of layer 3",
+            "first votes 0000000000 of epoch 3",
+            "following votes 0000000000 of epoch 3, round 5",
+        ),
+        strict=True,
+    ),
+)
+def test_a_second_thing_is_refused_and_the_first_stays(
+    db: LevelDB, statement: Statement, said: str
+) -> None:
+    local.claim(db, statement)
+    other = replace(statement, digest=b"x" * len(statement.digest))
+    with pytest.raises(
+        PreconditionError, match=f"has signed {said} and must not sign 7878787878"
+    ) as caught:
+        local.claim(db, other)
     assert caught.value.code == "smesh.precondition.claimed"
-    with pytest.raises(PreconditionError, match="has signed ballot 6262626262 for 3"):
-        local.claim_ballot(db, OWN, LayerID(3), BallotID(b"c" * 20))
-    with pytest.raises(PreconditionError, match=r"has signed hare .* for 3"):
-        local.claim_hare(db, OWN, LayerID(3), 8, digest(2))
-    assert local.find_claim(db, Duty.ATX, OWN, 3) == atx_id(1)
+    assert local.find_claim(db, other) == statement.digest
 
 
 def test_claims_of_others_and_of_other_slots_do_not_matter(db: LevelDB) -> None:
-    local.claim_hare(db, OWN, LayerID(3), 8, digest(1))
-    local.claim_hare(db, OTHER, LayerID(3), 8, digest(2))
-    local.claim_hare(db, OWN, LayerID(3), 9, digest(3))
+    local.claim(db, Statement.of_hare(OWN, LAYER, 8, digest(1)))
+    local.claim(db, Statement.of_hare(OTHER, LAYER, 8, digest(2)))
+    local.claim(db, Statement.of_hare(OWN, LAYER, 9, digest(3)))
     assert [slot for slot, _ in local.claims_of(db, Duty.HARE, OWN)] == [
         (3 << 32) + 8,
         (3 << 32) + 9,
@@ -155,11 +185,15 @@ def test_claims_of_others_and_of_other_slots_do_not_matter(db: LevelDB) -> None:
 
 def test_old_claims_are_pruned(db: LevelDB) -> None:
     for number in (1, 2, 3):
-        local.claim_atx(db, OWN, EpochID(number), atx_id(number))
-        local.claim_ballot(db, OWN, LayerID(number * 10), BallotID(b"b" * 20))
-        local.claim_hare(db, OWN, LayerID(number * 10), 70, digest(number))
+        epoch, layer = EpochID(number), LayerID(number * 10)
+        local.claim(db, Statement.of_atx(OWN, epoch, atx_id(number)))
+        local.claim(db, Statement.of_ballot(OWN, layer, BALLOT))
+        local.claim(db, Statement.of_hare(OWN, layer, 70, digest(number)))
+        local.claim(db, Statement.of_certify(OWN, layer, BlockID(b"c" * 20)))
+        local.claim(db, Statement.of_first_votes(OWN, epoch, digest(number)))
+        local.claim(db, Statement.of_following_votes(OWN, epoch, 3, digest(number)))
     with db.batch(sync=False) as batch:
         local.prune_claims(batch, db, OWN, EpochID(2), LayerID(20))
     for duty in Duty:
         assert len(list(local.claims_of(db, duty, OWN))) == 2
-    assert local.find_claim(db, Duty.BALLOT, OWN, 10) is None
+    assert local.find_claim(db, Statement.of_ballot(OWN, LayerID(10), BALLOT)) is None

@@ -25,6 +25,7 @@ from node.consensus.beacon.wire import (
     FollowingVotesBody,
     FollowingVotesMessage,
 )
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Signer, Verifier
 from node.events import Bus
@@ -90,6 +91,7 @@ class Node:
             handler=self.handler,
             network=self.end,
             signers=lambda: own,
+            guard=EquivocationGuard(db=self.chain.db, local=self.chain.db, bus=Bus()),
             is_synced=lambda: self.synced,
         )
         self.end.register(PROPOSALS, self.handler.on_proposal)

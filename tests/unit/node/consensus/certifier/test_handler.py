@@ -10,6 +10,7 @@ from node.base import scale
 from node.base.errors import DecodeError, IgnoreError, RejectError, StoreError
 from node.consensus.activesets import ActiveSets, EligibilityOracle
 from node.consensus.certifier.handler import CertifierHandler
+from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Verifier
 from node.events import Bus
@@ -17,6 +18,7 @@ from node.net.memory import MemoryNetwork
 from node.net.ports import PeerID
 from node.store.beacons import put_beacon
 from node.store.certificates import find_certified_block, find_hare_output, put_hare_output
+from node.store.local import prune_claims
 from node.types.certificate import Certificate, CertifyMessage
 from node.types.ids import NO_BLOCK, BlockID
 from node.types.layer import EpochID, LayerID
@@ -73,6 +75,7 @@ class World:
             verifier=Verifier(GENESIS),
             oracle=EligibilityOracle(db=self.chain.db, active_sets=sets, time=TIME),
             signers=lambda: [signer(1), signer(2), signer(3)],
+            guard=EquivocationGuard(db=self.chain.db, local=self.chain.db, bus=Bus()),
             listener=self.outputs,
             committee_size=20,
             buffer_layers=2,
@@ -82,6 +85,13 @@ class World:
     async def keep(self, peer: PeerID, data: bytes) -> None:
         self.sent.append(scale.decode(CertifyMessage, data))
         await self.handler.on_gossip(peer, data)
+
+    def forget_claims(self) -> None:
+        """Let the smeshers certify another block of a layer, as no node does."""
+        with self.chain.db.batch() as batch:
+            for number in (1, 2, 3):
+                smesher = signer(number).smesher_id
+                prune_claims(batch, self.chain.db, smesher, EpochID(99), LayerID(99))
 
 
 @pytest.fixture
@@ -159,8 +169,17 @@ async def test_a_certificate_trumps_a_bare_hare_output(world: World) -> None:
     assert find_hare_output(world.chain.db, LAYER) == BLOCK
 
 
+async def test_nobody_of_ours_vouches_for_two_blocks(world: World) -> None:
+    await world.handler.certify(LAYER, BLOCK)
+    sent = len(world.sent)
+    await world.handler.certify(LAYER, OTHER)
+    assert len(world.sent) == sent
+    assert find_certified_block(world.chain.db, LAYER) == BLOCK
+
+
 async def test_two_valid_certificates_make_nobody_believed(world: World) -> None:
     await world.handler.certify(LAYER, BLOCK)
+    world.forget_claims()
     await world.handler.certify(LAYER, OTHER)
     assert world.outputs.told == [(LAYER, NO_BLOCK)]
     assert find_hare_output(world.chain.db, LAYER) == NO_BLOCK
@@ -205,6 +224,7 @@ async def test_an_invalid_certificate_gives_way(world: World) -> None:
         certificate = Certificate(block_id=BLOCK, signatures=broken)
         batch.put(b"CC" + key, scale.encode(certificate))
     world.handler.machine.prune(LayerID(99))
+    world.forget_claims()
     await world.handler.certify(LAYER, OTHER)
     assert find_hare_output(world.chain.db, LAYER) == OTHER
 

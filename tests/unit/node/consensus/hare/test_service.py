@@ -18,7 +18,7 @@ from node.runtime.tasks import background
 from node.sim.virtual_time import simulate
 from node.store.beacons import put_beacon
 from node.store.layers import find_weak_coin
-from node.store.local import Duty, claim_hare, claims_of
+from node.store.local import Duty, Statement, claim, claims_of
 from node.types.ids import Beacon, Hash32
 from node.types.layer import EpochID, LayerID
 from tests.support.chain import NS, TIME, signer
@@ -197,12 +197,12 @@ def test_sessions_are_held_in_the_layers_of_the_version_after_the_start(
 
 
 def test_what_was_signed_before_a_restart_is_not_signed_differently(tmp_path: Path) -> None:
-    def claim(nodes: list[HareNode]) -> None:
+    def sign(nodes: list[HareNode]) -> None:
         offer_all(nodes)
         smesher = signer(1).smesher_id
-        claim_hare(nodes[0].local, smesher, LAYER, 0, Hash32(b"c" * 32))
+        claim(nodes[0].local, Statement.of_hare(smesher, LAYER, 0, Hash32(b"c" * 32)))
 
-    with ran(tmp_path, 1, claim) as nodes:
+    with ran(tmp_path, 1, sign) as nodes:
         # Without a preround message of our own nothing has support.
         assert nodes[0].results() == {LAYER: ()}
         assert LAYER not in nodes[0].witness.coins
