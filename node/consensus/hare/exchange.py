@@ -4,6 +4,10 @@ Hare 4 names the proposals of a preround message by four bytes each.  They are l
 among our own; where that fails, the peer that delivered the message is asked for the
 identifiers in full.
 
+Gossip brings a message once.  Where its deliverer does not answer, the reference loses it;
+here a few others, who may have taken it meanwhile, and the deliverer again are asked, as
+long as the round may still need it.  What a message is worth follows from when it is complete.
+
 The answer has the format of the stream itself, ``CompactIDAnswer``, and no envelope; where
 there is none, the stream just ends.
 
@@ -12,7 +16,9 @@ Source: go-spacemesh, hare4/hare.go; hare digest 5 and 5.1.
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
+
+import structlog
 
 from node.base import scale
 from node.base.errors import (
@@ -33,7 +39,7 @@ from node.consensus.hare.ports import ProposalSource
 from node.consensus.hare.rules import compact_id, match_compact
 from node.consensus.hare.wire import CompactIDRequest, HareMessage, MessageV4, Round
 from node.crypto.ed25519 import Verifier
-from node.net.ports import PeerID, Requests
+from node.net.ports import PeerID, Questions
 from node.types.ids import CompactProposalID, Hash32, ProposalID
 from node.types.layer import LayerID
 
@@ -41,6 +47,22 @@ PROTOCOL: Final = "hare4/full_exchange"
 
 TIMEOUT_S: Final = 5.0
 """How long a peer may take for its answer."""
+PAUSE_S: Final = 0.5
+"""How long others are given to take a message before they are asked about it."""
+OTHERS: Final = 2
+"""Peers beside the deliverer that are asked."""
+MAX_PURSUED: Final = 64
+"""Messages that others are asked about at once; strangers can make us ask."""
+
+
+class Network(Questions, Protocol):
+    """Peers that can be asked."""
+
+    def best(self, count: int) -> tuple[PeerID, ...]:
+        """Return up to ``count`` connected peers, the ones that answer fastest first."""
+
+
+log = structlog.get_logger("hare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +77,16 @@ class _Served:
 class FullExchange:
     """Completes the compact messages of peers, and serves what is needed to complete ours."""
 
-    network: Requests
+    network: Network
     proposals: ProposalSource
     verifier: Verifier
 
     _served: dict[Hash32, _Served] = field(default_factory=dict)
     """By message identifier, the digest of the compact body.  Grows with messages that were
     accepted only, and forgets layers that are over."""
+
+    _pursued: int = 0
+    """Messages that others are asked about."""
 
     async def complete(self, peer: PeerID, message: MessageV4) -> MessageV4:
         """Return the full form of a preround message, its signature checked.
@@ -75,17 +100,50 @@ class FullExchange:
         if not known:
             raise IgnoreError(f"no proposals for layer {message.body.layer}")
         matched = match_compact(names, known)
-        if matched is None:
-            full = completed(message, sorted(await self._ask(peer, message.hash)))
-        else:
+        if matched is not None:
             full = completed(message, matched)
             if is_signed(self.verifier, full):
                 return full
             # Another proposal may share its first bytes with the one that is meant.
-            answer = await self._ask(peer, message.hash)
-            if len(answer) != len(names):
-                raise IgnoreError(f"{len(answer)} proposals for {len(names)} compact names")
-            full = completed(message, answer)
+        try:
+            return await self._complete_with(peer, message, is_matched=matched is not None)
+        except IgnoreError:
+            if self._pursued >= MAX_PURSUED:
+                raise
+        self._pursued += 1
+        try:
+            return await self._pursue(peer, message, is_matched=matched is not None)
+        finally:
+            self._pursued -= 1
+
+    async def _pursue(
+        self, deliverer: PeerID, message: MessageV4, *, is_matched: bool
+    ) -> MessageV4:
+        """Ask others about a message, and then its deliverer once more."""
+        await asyncio.sleep(PAUSE_S)
+        others = [peer for peer in self.network.best(OTHERS + 1) if peer != deliverer]
+        for peer in others[:OTHERS]:
+            try:
+                return await self._complete_with(peer, message, is_matched=is_matched)
+            except (IgnoreError, RejectError) as error:
+                # It need not know the message; and that it lies is not the deliverer's fault.
+                log.debug("hare_message_not_completed", peer=peer, reason=str(error))
+        return await self._complete_with(deliverer, message, is_matched=is_matched)
+
+    async def _complete_with(
+        self, peer: PeerID, message: MessageV4, *, is_matched: bool
+    ) -> MessageV4:
+        """Return the full form of a message as a peer knows it.
+
+        Raises:
+            RejectError: with the peer's answer the signature is wrong.
+            IgnoreError: there is no answer that fits.
+        """
+        answer = await self._ask(peer, message.hash)
+        wanted = len(message.body.value.compact_proposals)
+        if is_matched and len(answer) != wanted:
+            raise IgnoreError(f"{len(answer)} proposals for {wanted} compact names")
+        full = completed(message, answer if is_matched else sorted(answer))
         if not is_signed(self.verifier, full):
             raise RejectError(f"hare message of {message.sender}: wrong signature")
         return full
@@ -122,7 +180,7 @@ class FullExchange:
         Raises:
             DecodeError: it is malformed.
             NotFoundError: no such message.
-        IgnoreError: it is longer than an answer may be.
+            IgnoreError: it is longer than an answer may be.
         """
         message_id = scale.decode(CompactIDRequest, data).message_id
         served = self._served.get(message_id)

@@ -157,6 +157,56 @@ def test_a_slow_peer_is_not_waited_for(scene: Scene) -> None:
         deliver(scene, compact(scene, ONE), encode_answer(ids(ONE)))
 
 
+class Lost:
+    """Loses the first requests."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def delay_s(self, sender: PeerID, receiver: PeerID) -> float | None:
+        self.left -= 1
+        return None if self.left >= 0 else 0.0
+
+
+def test_a_peer_that_did_not_answer_is_asked_again(scene: Scene) -> None:
+    scene.node.offer(TWO)
+    message = compact(scene, ONE)
+    scene.network.links = Lost(1)
+    assert deliver(scene, message, encode_answer(ids(ONE))) == [message.hash]
+    assert scene.machine.stats()[0].messages == 1
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param((encode_answer(ids(ONE)),), id="the first other knows it"),
+        pytest.param((b"", encode_answer(ids(ONE))), id="the second other knows it"),
+        pytest.param((encode_answer(ids(TWO)), encode_answer(ids(ONE))), id="the first lies"),
+    ],
+)
+def test_others_are_asked_where_the_deliverer_is_gone(
+    scene: Scene, answers: tuple[bytes, ...]
+) -> None:
+    scene.node.offer(TWO)
+    message = compact(scene, ONE)
+    others = [Peer(answer, []) for answer in answers]
+    for number, other in enumerate(others):
+        scene.network.join(f"other{number}").serve(PROTOCOL, other.on_request)
+    assert deliver(scene, message) == []
+    assert [other.asked for other in others] == [[message.hash]] * len(others)
+    assert not scene.peer.has_dropped(scene.node.end.local)
+
+
+def test_only_so_many_messages_are_pursued_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.node.offer(TWO)
+    monkeypatch.setattr("node.consensus.hare.exchange.MAX_PURSUED", 0)
+    scene.network.links = Lost(1)
+    with pytest.raises(IgnoreError, match="not completed"):
+        deliver(scene, compact(scene, ONE), encode_answer(ids(ONE)))
+
+
 def test_a_session_may_end_while_a_peer_is_asked(scene: Scene) -> None:
     scene.node.offer(TWO)
     message = compact(scene, ONE)
