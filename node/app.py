@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from node.components import Components
+from node.activities import Activities
 from node.consensus.activation.handler import TOPIC as ATX_TOPIC
 from node.consensus.activation.warm_up import load_recent
 from node.consensus.beacon.handler import (
@@ -50,7 +50,7 @@ from node.wiring import (
 )
 
 
-class Node(Components):
+class Node(Activities):
     """Components that are connected and run."""
 
     def __init__(self, environment: Environment) -> None:

@@ -9,7 +9,6 @@ from typing import Final
 
 from node.base import scale
 from node.base.errors import ConfigError
-from node.checkpoint.bootstrap import BootstrapUpdater
 from node.config.genesis import genesis_id
 from node.config.model.consensus import HareConfig
 from node.config.model.root import NodeConfig
@@ -42,17 +41,12 @@ from node.consensus.tortoise.machine import Tortoise
 from node.consensus.tortoise.parameters import tortoise_parameters
 from node.consensus.transactions.handler import TransactionHandler
 from node.consensus.transactions.pool import TransactionPool
-from node.crypto.ed25519 import Signer
 from node.environment import Environment
 from node.events import Bus
 from node.net.fetch.choice import PeerChoice
 from node.net.fetch.client import Fetcher
 from node.net.fetch.planner import FetchPlanner
 from node.net.fetch.wire import Hint
-from node.smesher.active_set import ActiveSetBuilder
-from node.smesher.atx_builder import AtxBuilder
-from node.smesher.post_registry import PostRegistry
-from node.smesher.proposals import ProposalBuilder
 from node.store.blobs import find_blob, has_blob
 from node.store.layers import find_restore_layer
 from node.sync.downloads import Downloads
@@ -500,99 +494,4 @@ class Components:
             bus=self.bus,
             pool=self.transactions,
             genesis_id=self.genesis_id,
-        )
-
-    # Own smeshers
-
-    @cached_property
-    def post_registry(self) -> PostRegistry:
-        """PoST workers that are connected."""
-        return PostRegistry()
-
-    @cached_property
-    def own_active_sets(self) -> ActiveSetBuilder:
-        """Prepares the active sets of our own ballots."""
-        main = self.config.main
-        return ActiveSetBuilder(
-            db=self.db,
-            local=self.environment.local,
-            time=self.time,
-            atxdata=self.atxdata,
-            grade_delay_ns=main.atx_grade_delay,
-            good_percent=main.miner_good_atxs_percent,
-        )
-
-    @cached_property
-    def bootstrap(self) -> BootstrapUpdater | None:
-        """Fetches fallback beacons and active sets, if there are any."""
-        environment = self.environment
-        if environment.bootstrap is None:
-            return None
-        return BootstrapUpdater(
-            files=environment.bootstrap,
-            config=self.config.bootstrap,
-            db=self.db,
-            time=self.time,
-            clock=self.clock,
-            workers=environment.workers,
-            fetcher=self.fetcher,
-            beacons=self.beacon,
-            active_sets=(self.active_sets, self.own_active_sets),
-            atxs_synced=lambda: self.sync.atxs_synced,
-            entropy=environment.entropy,
-        )
-
-    @cached_property
-    def proposal_builder(self) -> ProposalBuilder:
-        """Proposes in the layers our smeshers are eligible in."""
-        environment = self.environment
-        main = self.config.main
-        return ProposalBuilder(
-            db=self.db,
-            clock=self.clock,
-            time=self.time,
-            bus=self.bus,
-            network=environment.network,
-            config=self.config.tortoise,
-            preparation=self.config.active_set_preparation,
-            signers=environment.identities.signers,
-            guard=self.guard,
-            is_synced=self.is_synced,
-            atxdata=self.atxdata,
-            tortoise=self.tortoise,
-            transactions=self.transactions,
-            active_sets=self.own_active_sets,
-            layer_size=main.layer_average_size,
-            transactions_per_slot=main.txs_per_proposal,
-        )
-
-    @cached_property
-    def atx_builders(self) -> tuple[AtxBuilder, ...]:
-        """Build the ATXs of our smeshers."""
-        return tuple(self._atx_builder(signer) for signer in self.environment.identities.signers())
-
-    def _atx_builder(self, signer: Signer) -> AtxBuilder:
-        environment = self.environment
-        return AtxBuilder(
-            signer=signer,
-            db=self.db,
-            local=environment.local,
-            time=self.time,
-            clock=self.clock,
-            bus=self.bus,
-            network=environment.network,
-            config=self.config.poet,
-            parameters=proof_parameters(self.config),
-            golden_atx=self.atx_parameters.golden_atx,
-            identities=environment.identities,
-            guard=self.guard,
-            post_registry=self.post_registry,
-            verifier=environment.prover,
-            poets=environment.poets,
-            poet_proofs=self.poet_proofs,
-            positioning=self.positioning,
-            coinbase=environment.coinbase,
-            atxs_synced=lambda: self.sync.atxs_synced,
-            entropy=environment.entropy,
-            retry_interval_ns=self.config.hare3.preround_delay,
         )

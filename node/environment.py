@@ -17,6 +17,7 @@ from node.poet.client import PoetClient
 from node.poet.work import Engine
 from node.post.service import Prover
 from node.runtime.workers import Workers
+from node.smesher.certificates import CertifierServer
 from node.smesher.identities import Identities
 from node.store.db import Database
 from node.types.account import Account
@@ -50,6 +51,7 @@ class Environment:
     """Checks PoET proofs."""
 
     poets: Sequence[PoetClient]
+
     identities: Identities
     genesis_accounts: Sequence[Account]
 
@@ -58,6 +60,9 @@ class Environment:
 
     bootstrap: BootstrapFiles | None = None
     """Fallback beacons and active sets; None: there are none."""
+
+    certifiers: CertifierServer | None = None
+    """Where PoETs' certificates come from; None: registrations take work."""
 
     verifier: Callable[[GenesisID], Verifier] = Verifier
     """Makes what checks the signatures of a network."""

@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from node.base.errors import NotFoundError
+from node.base.errors import NotFoundError, PreconditionError, UnavailableError
 from node.config.model.consensus import PoetConfig
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Signer
@@ -87,8 +87,17 @@ class LocalPoetClient:
         return self.server.pow_params()
 
     async def submit(self, request: SubmitRequest) -> SubmitReceipt:
-        """See PoetClient."""
-        return await self.server.submit(request)
+        """See PoetClient; while the server does not run, it is asked again without end."""
+
+        async def ask() -> SubmitReceipt:
+            try:
+                return await self.server.submit(request)
+            except PreconditionError as error:
+                raise UnavailableError(f"PoET {self.address}: {error}") from error
+
+        endless = replace(self.backoff, growth=Growth.CONSTANT, attempts=None)
+        backoff = self.backoff if self.backoff is NO_RETRY else endless
+        return await retry(ask, backoff, random_below=self.random_below)
 
     async def proof(self, round_id: str) -> RoundProof:
         """See PoetClient."""
@@ -110,6 +119,34 @@ def poet_backoff(config: PoetConfig) -> Backoff:
         attempts=1 + config.retry_max,
         spread_percent=100,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofOfWork:
+    """What lets a smesher in without a certificate."""
+
+    params: PowParams
+    nonce: int
+
+
+def make_submission(
+    signer: Signer,
+    challenge: bytes,
+    permission: Certificate | ProofOfWork,
+    *,
+    deadline_ns: int | None = None,
+) -> SubmitRequest:
+    """Return the signed wish to have a challenge in the open round."""
+    request = SubmitRequest(
+        challenge=challenge,
+        pubkey=signer.smesher_id,
+        signature=signer.sign(Domain.POET, challenge),
+        prefix=signer.genesis_id + bytes([Domain.POET]),
+        deadline_ns=deadline_ns,
+    )
+    if isinstance(permission, Certificate):
+        return replace(request, certificate=permission)
+    return replace(request, pow_params=permission.params, nonce=permission.nonce)
 
 
 async def register(
@@ -135,21 +172,15 @@ async def register(
         RegistrationError: refused; UNAUTHENTICATED means the certificate is of no use.
         UnavailableError: the PoET does not answer.
     """
-    params, nonce = PowParams(difficulty=0, challenge=b""), 0
+    permission: Certificate | ProofOfWork
     if certificate is None:
         params = await client.pow_params()
         nonce = find_pow_nonce(params, signer.smesher_id, challenge)
+        permission = ProofOfWork(params=params, nonce=nonce)
+    else:
+        permission = certificate
     return await client.submit(
-        SubmitRequest(
-            challenge=challenge,
-            pubkey=signer.smesher_id,
-            signature=signer.sign(Domain.POET, challenge),
-            prefix=signer.genesis_id + bytes([Domain.POET]),
-            nonce=nonce,
-            pow_params=params,
-            deadline_ns=deadline_ns,
-            certificate=certificate,
-        )
+        make_submission(signer, challenge, permission, deadline_ns=deadline_ns)
     )
 
 

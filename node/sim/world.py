@@ -124,7 +124,10 @@ class World:
     """Gives a node, by its number, something else to stand on than the others have."""
 
     poet_count: int = 1
-    """How many PoETs every node registers with."""
+    """How many PoETs every node registers with; their addresses are poet0, poet1 ..."""
+
+    poet_leaves: Callable[[int], int] = field(default=lambda _number: ROUND_LEAVES)
+    """How much a PoET works in a round, by its number."""
 
     network: MemoryNetwork = field(init=False)
     random: Randomness = field(init=False)
@@ -150,7 +153,10 @@ class World:
     def _poet(self, number: int) -> PoetServer:
         folder = self.folder / ("poet" if number == 0 else f"poet{number}")
         return PoetServer(
-            PoetConfig(schedule=poet_schedule(self.config, GENESIS_NS), round_leaves=ROUND_LEAVES),
+            PoetConfig(
+                schedule=poet_schedule(self.config, GENESIS_NS),
+                round_leaves=self.poet_leaves(number),
+            ),
             self._stack.enter_context(RoundStore(folder / "db")),
             folder / "rounds",
             InlineProver(ClearEngine()),
@@ -197,10 +203,11 @@ class World:
             poets=tuple(
                 LocalPoetClient(
                     poet,
+                    address=f"poet{index}",
                     backoff=poet_backoff(self.config.poet),
                     random_below=self.random.below,
                 )
-                for poet in self.poets
+                for index, poet in enumerate(self.poets)
             ),
             identities=identities,
             genesis_accounts=self.accounts,

@@ -6,14 +6,14 @@ stored and claimed before it is published, so an epoch never sees a second one.
 Source: go-spacemesh, activation/activation.go and nipost.go; activation digest 8.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from node.base import scale
 from node.base.errors import (
+    ConfigError,
     IgnoreError,
     NotFoundError,
     PreconditionError,
@@ -29,19 +29,12 @@ from node.crypto.ed25519 import Signer
 from node.events import (
     AtxPublished,
     Bus,
-    PoetProofChosen,
-    PoetProofDownloaded,
-    PoetRegistered,
-    PoetRoundAwaited,
     PoetWindowAwaited,
     PostCompleted,
     PostStarted,
 )
 from node.layer_ticker import Clock
 from node.net.ports import Gossip
-from node.poet.client import PoetClient, make_proof_message, register
-from node.poet.registration import RegistrationError
-from node.poet.tree import prove_membership
 from node.post.metadata import SpaceMetadata
 from node.post.service import Prover
 from node.post.verifying import All, PostClaim, ProofParameters
@@ -50,23 +43,21 @@ from node.smesher.nipost import (
     ZERO_CHALLENGE,
     ChallengeExpiredError,
     InvalidInitialPostError,
-    PoetCandidate,
     PoetTimes,
     PoetUnstableError,
-    best_candidate,
     challenge_of,
-    jitter_ns,
     publish_epoch_at,
     round_start_for,
 )
-from node.smesher.ports import PoetProofs, PositioningAtxs
+from node.smesher.poet_rounds import PoetRounds, Troubles
+from node.smesher.poets import PoetService
+from node.smesher.ports import PositioningAtxs
 from node.smesher.post_registry import PostRegistry
 from node.store.atxs import find_atx, find_last_atx
 from node.store.db import Database
 from node.store.local import (
     FinishedNIPost,
     InitialPost,
-    PoetRegistration,
     Statement,
     delete_built_atxs,
     delete_initial_post,
@@ -78,8 +69,6 @@ from node.store.local import (
     put_challenge,
     put_initial_post,
     put_nipost,
-    put_registration,
-    registrations,
     reset_progress,
 )
 from node.types.address import Address
@@ -125,8 +114,7 @@ class AtxBuilder:
     verifier: Prover
     """Checks own proofs, with ``verify``."""
 
-    poets: Sequence[PoetClient]
-    poet_proofs: PoetProofs
+    poets: Sequence[PoetService]
     positioning: PositioningAtxs
     coinbase: Callable[[], Address]
     """Where rewards go: read when an ATX is signed."""
@@ -137,33 +125,61 @@ class AtxBuilder:
     retry_interval_ns: int
     """Wait before another attempt where no PoET was of use; hare's preround delay."""
 
+    rounds: PoetRounds = field(init=False)
+    _troubles: Troubles = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without any trouble."""
+        self._troubles = Troubles(self.smesher, self.bus)
+        self.rounds = PoetRounds(
+            signer=self.signer,
+            local=self.local,
+            clock=self.clock,
+            bus=self.bus,
+            config=self.config,
+            poets=self.poets,
+            entropy=self.entropy,
+            troubles=self._troubles,
+        )
+
     @property
     def smesher(self) -> SmesherID:
         """Whose ATXs these are."""
         return self.signer.smesher_id
 
     async def run(self) -> None:
-        """Build and publish ATXs until cancelled."""
+        """Build and publish ATXs until cancelled.
+
+        Raises:
+            ConfigError: a PoET is not the network's, or none of those we are registered
+                with is configured any more.
+            StoreError: the disk failed.
+        """
+        is_certified = False
         while True:
             try:
                 self.guard.check_identity(self.smesher)
                 await self._ensure_initial_post()
+                if not is_certified:
+                    await self.rounds.certify()
+                    is_certified = True
                 await self._publish()
+                self._troubles.clear()
             except ChallengeExpiredError as error:
-                log.warning("challenge_expired", smesher=self.smesher, reason=str(error))
+                self._troubles.tell("challenge_expired", error)
                 self._reset()
                 await self._wait_layer()
             except PoetUnstableError as error:
-                log.warning("poet_unstable", smesher=self.smesher, reason=str(error))
+                self._troubles.tell("poet_unstable", error)
                 await self.clock.sleep_until(self.clock.now_ns() + self.retry_interval_ns)
             except InvalidInitialPostError as error:
-                log.warning("initial_post_invalid", smesher=self.smesher, reason=str(error))
+                self._troubles.tell("initial_post_invalid", error)
                 self._reset(initial_post=True)
                 await self._wait_layer()
-            except StoreError:
+            except (ConfigError, StoreError):
                 raise
             except SpacemeshError as error:
-                log.warning("atx_not_built", smesher=self.smesher, reason=str(error))
+                self._troubles.tell("atx_not_built", error)
                 await self._wait_layer()
 
     # The first proof over the space
@@ -378,122 +394,18 @@ class AtxBuilder:
         if stored is not None:
             return stored
         if pending.poet_ref is None:
-            registered = await self._register(pending, times)
-            pending = await self._poet_proof(pending, registered, times)
+            pending = await self._poet_proof(pending, times)
         return await self._final_post(pending, times)
 
-    async def _register(
-        self, pending: PendingChallenge, times: PoetTimes
-    ) -> tuple[PoetRegistration, ...]:
+    async def _poet_proof(self, pending: PendingChallenge, times: PoetTimes) -> PendingChallenge:
+        """Take the challenge through a PoET round; what comes of it is stored."""
         challenge = challenge_of(pending).challenge_hash()
-        done = registrations(self.local, self.smesher)
-        missing = [p for p in self.poets if all(p.address != r.address for r in done)]
-        now_ns = self.clock.now_ns()
-        if missing and now_ns < times.round_start_ns:
-            async with asyncio.TaskGroup() as tasks:
-                for poet in missing:
-                    tasks.create_task(self._register_at(poet, challenge, times))
-            done = registrations(self.local, self.smesher)
-        if done:
-            return done
-        if self.clock.now_ns() >= times.round_start_ns:
-            raise ChallengeExpiredError(
-                f"the PoET round for epoch {pending.publish_epoch} has started without us"
-            )
-        raise PoetUnstableError("no PoET took the challenge")
-
-    async def _register_at(self, poet: PoetClient, challenge: Hash32, times: PoetTimes) -> None:
-        try:
-            receipt = await register(
-                poet, self.signer, challenge, deadline_ns=times.proof_deadline_ns
-            )
-        except (RegistrationError, UnavailableError) as error:
-            log.warning("poet_refused", poet=poet.address, reason=str(error))
-            return
-        registration = PoetRegistration(
-            address=poet.address,
-            challenge_hash=challenge,
-            round_id=receipt.round_id,
-            round_end_ns=self.clock.now_ns() + receipt.round_end_ns,
-        )
-        with self.local.batch() as batch:
-            put_registration(batch, self.smesher, registration)
-        self.bus.publish(
-            PoetRegistered(
-                smesher=self.smesher,
-                address=poet.address,
-                round_id=receipt.round_id,
-                round_end_ns=registration.round_end_ns,
-            )
-        )
-
-    async def _poet_proof(
-        self,
-        pending: PendingChallenge,
-        registered: Sequence[PoetRegistration],
-        times: PoetTimes,
-    ) -> PendingChallenge:
-        if self.clock.now_ns() >= times.proof_deadline_ns:
-            raise ChallengeExpiredError("the PoET proof came too late")
-        until_ns = max(times.round_end_ns, *(r.round_end_ns for r in registered))
-        until_ns += jitter_ns(self.config.cycle_gap, self.entropy(4))
-        self.bus.publish(
-            PoetRoundAwaited(
-                smesher=self.smesher,
-                publish_epoch=pending.publish_epoch,
-                target_epoch=EpochID(pending.publish_epoch + 1),
-                wait_ns=max(0, until_ns - self.clock.now_ns()),
-                until_ns=until_ns,
-            )
-        )
-        await self.clock.sleep_until(until_ns)
-        clients = {poet.address: poet for poet in self.poets}
-        found = [
-            await self._candidate(clients[registration.address], registration)
-            for registration in registered
-            if registration.address in clients
-        ]
-        best = best_candidate(candidate for candidate in found if candidate is not None)
-        if best is None:
-            raise PoetUnstableError("no PoET has a proof for our challenge")
-        self.bus.publish(
-            PoetProofChosen(
-                smesher=self.smesher,
-                address=best.address,
-                round_id=best.round_id,
-                ticks=best.leaf_count,
-            )
-        )
+        registered = await self.rounds.register(pending.publish_epoch, challenge, times)
+        best = await self.rounds.best_proof(pending.publish_epoch, registered, times)
         chosen = replace(pending, poet_ref=best.ref, membership=best.membership)
         with self.local.batch() as batch:
             put_challenge(batch, self.smesher, chosen)
         return chosen
-
-    async def _candidate(
-        self, poet: PoetClient, registration: PoetRegistration
-    ) -> PoetCandidate | None:
-        try:
-            answer = await poet.proof(registration.round_id)
-            message = make_proof_message(answer, registration.round_id)
-            membership = prove_membership(answer.members, registration.challenge_hash)
-            await self.poet_proofs.store(message)
-        except (UnavailableError, NotFoundError, RejectError) as error:
-            log.warning("poet_proof_missing", poet=poet.address, reason=str(error))
-            return None
-        self.bus.publish(
-            PoetProofDownloaded(
-                address=poet.address,
-                round_id=registration.round_id,
-                ticks=answer.proof.leaf_count,
-            )
-        )
-        return PoetCandidate(
-            ref=message.proof.ref,
-            leaf_count=answer.proof.leaf_count,
-            membership=membership,
-            address=poet.address,
-            round_id=registration.round_id,
-        )
 
     async def _final_post(self, pending: PendingChallenge, times: PoetTimes) -> FinishedNIPost:
         if self.clock.now_ns() >= times.publish_end_ns:

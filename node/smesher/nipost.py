@@ -116,6 +116,7 @@ class PoetCandidate:
 
     ref: PoetRef
     leaf_count: int
+    ticks: int
     membership: MembershipProof
     address: str
     round_id: str

@@ -1,11 +1,6 @@
-"""ATXs of one identity, from the first proof over its space to the second ATX.
-
-Everything is real but the servers: a PoET that answers at once, a PoST worker that proves
-in no time, and a clock that is where somebody sleeps until.
-"""
+"""ATXs of one identity, from the first proof over its space to the second ATX."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,11 +16,8 @@ from node.base.errors import (
 )
 from node.config.durations import Nanoseconds
 from node.config.model.consensus import PoetConfig
-from node.consensus.malfeasance.guard import EquivocationGuard
 from node.events import (
     AtxPublished,
-    Bus,
-    Event,
     PoetProofChosen,
     PoetProofDownloaded,
     PoetRegistered,
@@ -36,21 +28,13 @@ from node.events import (
     PublicationRefused,
 )
 from node.net.ports import PeerID
-from node.poet.registration import PowParams, Refusal, RegistrationError, SubmitRequest
-from node.poet.server import PoetInfo, RoundProof, SubmitReceipt
-from node.post.metadata import SpaceMetadata
-from node.post.proving import ProofOptions
-from node.smesher.atx_builder import AtxBuilder
-from node.smesher.identities import Identities, Identity, PostState
+from node.smesher.identities import PostState
 from node.smesher.nipost import (
     ChallengeExpiredError,
     InvalidInitialPostError,
     PoetTimes,
-    PoetUnstableError,
 )
-from node.smesher.post_registry import PostRegistry
 from node.store.atxs import find_last_atx, get_atx, get_atx_blob
-from node.store.db import LevelDB
 from node.store.identities import Malfeasance, put_malfeasance
 from node.store.local import (
     Duty,
@@ -66,222 +50,28 @@ from node.store.local import (
     registrations,
 )
 from node.types.address import Address
-from node.types.atx import Atx
 from node.types.atx_v1 import ActivationTxV1
-from node.types.ids import AtxID, Hash32, PublicKey, SmesherID
 from node.types.layer import EpochID
 from node.types.post import Post
 from tests.support.activation import (
     GOLDEN,
-    LABELS_PER_UNIT,
-    PARAMETERS,
     TICKS,
-    DirectPostVerifier,
-    World,
     coinbase,
-    poet_round,
-    prove_space,
     vrf_nonce,
 )
-from tests.support.chain import NS, TIME, signer
-
-NUMBER = 1
-SMESHER = signer(NUMBER).smesher_id
-ZERO = Hash32.zero()
-SHIFT, GAP, GRACE = 20 * NS, 10 * NS, 5 * NS
-CONFIG = PoetConfig(
-    phase_shift=Nanoseconds(SHIFT), cycle_gap=Nanoseconds(GAP), grace_period=Nanoseconds(GRACE)
+from tests.support.chain import NS, TIME
+from tests.support.smeshing import (
+    CONFIG,
+    GAP,
+    GRACE,
+    NUMBER,
+    SHIFT,
+    SMESHER,
+    ZERO,
+    Heard,
+    Smesher,
+    start,
 )
-
-
-def start(epoch: int) -> int:
-    return TIME.epoch_start(EpochID(epoch))
-
-
-class EndedError(Exception):
-    """The test has seen enough."""
-
-
-class Ending:
-    """The world's clock, as long as a test lasts."""
-
-    def __init__(self, world: World) -> None:
-        self.clock = world.clock
-        self.ends_ns = start(100)
-
-    def now_ns(self) -> int:
-        return self.clock.now_ns()
-
-    async def sleep_until(self, instant_ns: int) -> None:
-        if instant_ns > self.ends_ns:
-            raise EndedError
-        await self.clock.sleep_until(instant_ns)
-
-
-class Poet:
-    """A PoET: rounds end as soon as they are asked for."""
-
-    def __init__(self, clock: Ending, address: str = "poet", leaves: int = 160) -> None:
-        self.clock = clock
-        self.address = address
-        self.leaves = leaves
-        self.lasts_ns = SHIFT
-        self.submitted: list[SubmitRequest] = []
-        self.refusal: RegistrationError | None = None
-        self.proofless: UnavailableError | NotFoundError | None = None
-        self.shifted: bytes | None = None
-
-    async def info(self) -> PoetInfo:
-        raise AssertionError
-
-    async def pow_params(self) -> PowParams:
-        return PowParams(difficulty=0, challenge=b"")
-
-    async def submit(self, request: SubmitRequest) -> SubmitReceipt:
-        if self.refusal is not None:
-            raise self.refusal
-        self.submitted.append(request)
-        return SubmitReceipt(round_id=str(len(self.submitted)), round_end_ns=self.lasts_ns)
-
-    async def proof(self, round_id: str) -> RoundProof:
-        if self.proofless is not None:
-            raise self.proofless
-        members = (bytes(32), bytes(self.shifted or self.submitted[int(round_id) - 1].challenge))
-        proof = poet_round(members, self.leaves).proof
-        return RoundProof(proof=proof, members=members, service_pubkey=PublicKey(b"\1" * 32))
-
-
-class PostWorker:
-    """A connected worker with one space unit."""
-
-    def __init__(self) -> None:
-        self.asked: list[Hash32] = []
-        self.failure: UnavailableError | None = None
-        self.nonce: int | None = vrf_nonce(NUMBER, 1)
-        self.given: Post | None = None
-
-    async def info(self) -> SpaceMetadata:
-        return SpaceMetadata(
-            smesher=SMESHER,
-            commitment_atx=GOLDEN,
-            labels_per_unit=LABELS_PER_UNIT,
-            num_units=1,
-            max_file_size=1024,
-            nonce=self.nonce,
-        )
-
-    async def proof(self, challenge: Hash32) -> tuple[Post, SpaceMetadata]:
-        self.asked.append(challenge)
-        if self.failure is not None:
-            raise self.failure
-        return self.given or prove_space(NUMBER, challenge, 1), await self.info()
-
-
-class Checker(DirectPostVerifier):
-    """Checks PoSTs as the worker's process does."""
-
-    async def prove(self, directory: Path, options: ProofOptions, **_: object) -> Post:
-        raise AssertionError
-
-
-@dataclass
-class Positions:
-    """Names the golden ATX, or the previous one."""
-
-    asked: list[tuple[EpochID, AtxID | None, int | None]] = field(default_factory=list)
-
-    async def find_positioning_atx(
-        self,
-        smesher: SmesherID,
-        publish_epoch: EpochID,
-        *,
-        previous_atx: AtxID | None,
-        deadline_ns: int | None = None,
-    ) -> AtxID:
-        self.asked.append((publish_epoch, previous_atx, deadline_ns))
-        return previous_atx or GOLDEN
-
-
-class Smesher:
-    """A node with one smesher; epoch 1 runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.world = World(folder, own=(NUMBER,))
-        self.local = LevelDB(folder / "local")
-        self.clock = Ending(self.world)
-        self.poets = [Poet(self.clock)]
-        self.worker = PostWorker()
-        self.positions = Positions()
-        self.identities = Identities()
-        self.identities.register(Identity("local.key", signer(NUMBER)))
-        self.registry = PostRegistry()
-        self.connection = self.registry.connected(SMESHER, self.worker)
-        self.connection.__enter__()
-        self.synced = True
-        self.bus: Bus = self.world.bus
-        self.published: list[bytes] = []
-
-    def builder(self, config: PoetConfig = CONFIG) -> AtxBuilder:
-        return AtxBuilder(
-            signer=signer(NUMBER),
-            db=self.world.db,
-            local=self.local,
-            time=TIME,
-            clock=self.clock,
-            bus=self.bus,
-            network=self.world.end,
-            config=config,
-            parameters=PARAMETERS.proof,
-            golden_atx=GOLDEN,
-            identities=self.identities,
-            guard=EquivocationGuard(db=self.world.db, local=self.local, bus=self.bus),
-            post_registry=self.registry,
-            verifier=Checker(),
-            poets=self.poets,
-            poet_proofs=self.world.poets,
-            positioning=self.positions,
-            coinbase=lambda: coinbase(NUMBER),
-            atxs_synced=lambda: self.synced,
-            entropy=bytes,
-            retry_interval_ns=NS,
-        )
-
-    async def run_until(self, instant_ns: int) -> None:
-        """Run a builder until somebody wants to sleep longer."""
-        self.clock.ends_ns = instant_ns
-        with pytest.raises(EndedError):
-            await self.builder().run()
-
-    async def first_proof(self) -> InitialPost:
-        """Make the first proof over the space."""
-        await self.builder()._ensure_initial_post()
-        initial = find_initial_post(self.local, SMESHER)
-        assert initial is not None
-        return initial
-
-    def atx(self) -> Atx:
-        """Return the newest ATX."""
-        found = find_last_atx(self.world.db, SMESHER)
-        assert found is not None
-        return found
-
-    def fail_topic(self, *errors: Exception) -> None:
-        """Let publishing fail some times before our own handler is asked."""
-        left = list(errors)
-
-        async def failing(peer: PeerID, data: bytes) -> None:
-            self.published.append(data)
-            # Otherwise the network takes the next attempt for a copy.
-            self.world.end._seen.clear()
-            if left:
-                raise left.pop(0)
-            await self.world.atxs.on_gossip(peer, data)
-
-        self.world.end.register("ax1", failing)
-
-    def close(self) -> None:
-        self.world.close()
-        self.local.close()
 
 
 @pytest.fixture
@@ -289,20 +79,6 @@ def smesher(tmp_path: Path) -> Iterator[Smesher]:
     smesher = Smesher(tmp_path)
     yield smesher
     smesher.close()
-
-
-class Heard:
-    """Collects what is announced."""
-
-    def __init__(self, bus: Bus) -> None:
-        self._subscribed = bus.subscribe(Event)
-        self._events = self._subscribed.__enter__()
-
-    def all(self) -> list[Event]:
-        found: list[Event] = []
-        while (event := self._events.take()) is not None:
-            found.append(event)
-        return found
 
 
 # --- the whole way ---
@@ -373,12 +149,12 @@ async def test_each_step_happens_at_its_time(smesher: Smesher) -> None:
 
 
 async def test_a_poet_that_says_its_round_ends_later_is_believed(smesher: Smesher) -> None:
-    smesher.poets[0].lasts_ns = 2 * SHIFT
+    smesher.poets[0].lasts_ns += 3 * NS
     await smesher.first_proof()
     builder = smesher.builder()
     await builder._nipost(await builder._challenge())
-    registered = start(1) + SHIFT - GRACE
-    assert smesher.clock.now_ns() == registered + 2 * SHIFT + GAP * 200 // 10**6
+    ends = start(2) + SHIFT - GAP + 3 * NS
+    assert smesher.clock.now_ns() == ends + GAP * 200 // 10**6
 
 
 async def test_an_atx_is_not_published_before_its_epoch(smesher: Smesher) -> None:
@@ -527,88 +303,6 @@ async def test_a_challenge_of_the_past_is_made_anew(smesher: Smesher) -> None:
     assert (old.publish_epoch, new.publish_epoch) == (2, 5)
 
 
-# --- the PoET ---
-
-
-async def test_of_several_poets_the_one_with_the_most_work_counts(smesher: Smesher) -> None:
-    smesher.poets = [
-        Poet(smesher.clock, "low", 160),
-        Poet(smesher.clock, "high", 320),
-        Poet(smesher.clock, "refuses"),
-        Poet(smesher.clock, "silent"),
-    ]
-    smesher.poets[2].refusal = RegistrationError(Refusal.UNAUTHENTICATED, "no")
-    smesher.poets[3].proofless = UnavailableError("gone")
-    heard = Heard(smesher.bus)
-    await smesher.run_until(start(2) + SHIFT - GRACE)
-    chosen = [event for event in heard.all() if isinstance(event, PoetProofChosen)]
-    assert [(event.address, event.ticks) for event in chosen] == [("high", 320)]
-    assert smesher.atx().tick_count == 2 * TICKS
-
-
-async def test_a_registration_is_kept_over_a_restart(smesher: Smesher) -> None:
-    await smesher.first_proof()
-    pending = await smesher.builder()._challenge()
-    times = PoetTimes.of(EpochID(2), TIME, phase_shift_ns=SHIFT, cycle_gap_ns=GAP)
-    first = await smesher.builder()._register(pending, times)
-    smesher.clock.clock.now = times.round_start_ns + 1
-    assert await smesher.builder()._register(pending, times) == first
-    assert len(smesher.poets[0].submitted) == 1
-
-
-async def test_without_any_poet_it_is_tried_again_until_the_round_starts(
-    smesher: Smesher,
-) -> None:
-    smesher.poets[0].refusal = RegistrationError(Refusal.UNAUTHENTICATED, "no")
-    await smesher.first_proof()
-    builder = smesher.builder()
-    with pytest.raises(PoetUnstableError, match="no PoET took"):
-        await builder._nipost(await builder._challenge())
-    smesher.clock.clock.now = start(1) + SHIFT
-    with pytest.raises(ChallengeExpiredError, match="started without us"):
-        await builder._nipost(await builder._challenge())
-    smesher.poets[0].refusal = None
-    await smesher.run_until(start(3) + SHIFT - GRACE)
-    assert smesher.atx().publish_epoch == 3
-
-
-async def test_an_unstable_poet_costs_a_moment_only(smesher: Smesher) -> None:
-    smesher.poets[0].refusal = RegistrationError(Refusal.UNAUTHENTICATED, "no")
-    await smesher.run_until(start(1) + SHIFT - GRACE + 3 * NS)
-    assert smesher.clock.now_ns() == start(1) + SHIFT - GRACE + 3 * NS
-
-
-async def test_without_a_proof_of_the_round_there_is_no_atx(smesher: Smesher) -> None:
-    smesher.poets[0].proofless = NotFoundError("proof of round", b"1")
-    await smesher.first_proof()
-    builder = smesher.builder()
-    pending = await builder._challenge()
-    with pytest.raises(PoetUnstableError, match="has a proof"):
-        await builder._nipost(pending)
-    smesher.clock.clock.now = start(3) - GAP
-    with pytest.raises(ChallengeExpiredError, match="too late"):
-        await builder._nipost(pending)
-
-
-async def test_a_proof_we_are_not_a_member_of_is_of_no_use(smesher: Smesher) -> None:
-    smesher.poets[0].shifted = b"\7" * 32
-    await smesher.first_proof()
-    builder = smesher.builder()
-    with pytest.raises(PoetUnstableError):
-        await builder._nipost(await builder._challenge())
-
-
-async def test_a_poet_that_left_the_configuration_is_not_asked(smesher: Smesher) -> None:
-    await smesher.first_proof()
-    builder = smesher.builder()
-    pending = await builder._challenge()
-    times = PoetTimes.of(EpochID(2), TIME, phase_shift_ns=SHIFT, cycle_gap_ns=GAP)
-    await builder._register(pending, times)
-    smesher.poets = []
-    with pytest.raises(PoetUnstableError):
-        await smesher.builder()._nipost(pending)
-
-
 # --- PoST and publication ---
 
 
@@ -635,7 +329,7 @@ async def test_a_post_that_comes_too_late_is_of_no_use(smesher: Smesher) -> None
     builder = smesher.builder()
     pending = await builder._challenge()
     times = PoetTimes.of(EpochID(2), TIME, phase_shift_ns=SHIFT, cycle_gap_ns=GAP)
-    chosen = await builder._poet_proof(pending, await builder._register(pending, times), times)
+    chosen = await builder._poet_proof(pending, times)
     with pytest.raises(NotFoundError, match="PoET proof"):
         await builder._final_post(pending, times)
     smesher.clock.clock.now = start(3)

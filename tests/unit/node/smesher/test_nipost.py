@@ -67,6 +67,7 @@ def candidate(leaves: int, address: str) -> PoetCandidate:
     return PoetCandidate(
         ref=PoetRef(bytes([leaves]) * 32),
         leaf_count=leaves,
+        ticks=leaves,
         membership=MembershipProof(nodes=(), leaf_index=0),
         address=address,
         round_id="1",
