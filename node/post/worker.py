@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -211,7 +212,8 @@ def main() -> None:
     # Ctrl-C in a terminal reaches every process there; the owner decides for this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(options.niceness)
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+    # Closing sends what is left of an answer; an owner that is gone does not want it.
+    with suppress(BrokenPipeError), os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         # What libraries print must not get between the answers.
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         Worker(sys.stdin.buffer, answers, verifiers=options.verifiers).run()

@@ -17,6 +17,7 @@ from node.base.errors import IgnoreError, SpacemeshError
 from node.crypto.ed25519 import private_key_of, public_key_of
 from node.sim.crash import Crashes
 from node.sim.links import Randomness, SeededLinks
+from node.sim.posts import InlinePosts
 from node.sim.power import BetweenWrites, PowerLost, Write
 from node.sim.virtual_time import simulate
 from node.sim.world import GENESIS_NS, SimulatedNode, World, world_config
@@ -134,6 +135,8 @@ class CrashRuns:
         self.config = world_config(folder, settings, preset=plan.preset)
         self._private_key = private_key_of(Randomness(b"purse %d" % plan.seed)(32))
         self._nonce = 0
+        # What checks proofs has to be compiled: once for all runs.
+        self._posts = InlinePosts()
 
     def prepare(self) -> None:
         """Run the network up to where all other runs begin."""
@@ -200,6 +203,7 @@ class CrashRuns:
             links=SeededLinks(Randomness(b"links %d" % self.plan.seed)),
             start_before_ns=start_before_ns,
             adjust=crashes.adjust,
+            posts=self._posts,
         )
         return world, crashes, purse
 

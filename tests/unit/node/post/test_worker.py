@@ -211,3 +211,25 @@ def test_main_serves_standard_streams(
         monkeypatch.setattr("sys.stderr", err)
         worker.main()
     assert added == [3]
+
+
+def test_main_ends_quietly_when_its_owner_was_killed(
+    tmp_path: Path, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = tmp_path / "in"
+    stdin.write_bytes(encode_frame(make_verify_task(1, post, claim(), PARAMETERS, All())))
+    answers_read, answers_write = os.pipe()
+    os.close(answers_read)
+    monkeypatch.setattr("sys.argv", ["worker"])
+    monkeypatch.setattr("os.nice", lambda _: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with (
+        stdin.open() as reading,
+        os.fdopen(answers_write, "w") as writing,
+        (tmp_path / "err").open("w") as err,
+    ):
+        monkeypatch.setattr("sys.stdin", reading)
+        monkeypatch.setattr("sys.stdout", writing)
+        monkeypatch.setattr("sys.stderr", err)
+        worker.main()
+    assert (tmp_path / "err").read_bytes() == b""
