@@ -33,6 +33,7 @@ from node.config.load import LoadedConfig, Places, load_config, to_tree
 from node.config.model.root import NodeConfig
 from node.config.rules import check_config
 from node.layer_ticker import Clock, SystemClock
+from node.runtime.collector import eased_collector, settle
 from node.runtime.logs import COMPONENTS, configure
 from node.runtime.notify import notify
 from node.standalone import open_standalone
@@ -92,7 +93,7 @@ async def _run(loaded: LoadedConfig) -> int:
             if main_task is not None:
                 main_task.cancel()
 
-        with _signals(stop):
+        with _signals(stop), eased_collector():
             try:
                 await _serve(config, clock)
             except asyncio.CancelledError:
@@ -110,6 +111,8 @@ async def _serve(config: NodeConfig, clock: Clock) -> None:
     async with open_standalone(config, clock=clock) as standalone:
         backend = standalone.api_backend(version("spacemesh"))
         async with open_api(backend, config.api) as endpoints:
+            # What was read at the start stays until the end.
+            settle()
             log.info("node_started", api=endpoints.public, operator_api=endpoints.private)
             notify(
                 os.environ,

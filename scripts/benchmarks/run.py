@@ -11,10 +11,13 @@ import json
 import pkgutil
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from typing import Final
 
 import scripts.benchmarks
+from node.runtime.collector import eased_collector
+from node.runtime.logs import configure
 from scripts.benchmarks.measurement import Measurement
 
 NAME_WIDTH: Final = 52
@@ -93,7 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(names())}")
     chosen = [name for name in parsed.name or names() if name != REFERENCE]
-    show((REFERENCE, *chosen), as_json=parsed.json)
+    # The collector is as in a node, and no log comes between the figures.
+    with eased_collector(), configure(default_level="error", now_ns=time.time_ns):
+        show((REFERENCE, *chosen), as_json=parsed.json)
     return 0
 
 

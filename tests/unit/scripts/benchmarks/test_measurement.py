@@ -44,6 +44,7 @@ def test_a_duration_is_that_of_one_of_the_parts() -> None:
         (Measurement("rate", 10.0, "labels/s", clear=2.0, bar=11.0), 5.0, False),
         (Measurement("time", 10.0, "us", clear=50.0, bar=11.0), 5.0, True),
         (Measurement("time", 10.0, "us", clear=50.0, bar=9.0), 5.0, False),
+        (Measurement("time", 10.0, "us", cpu=8.0, clear=50.0, bar=9.0), 5.0, True),
         (Measurement("size", 10.0, "MiB"), None, None),
     ],
 )

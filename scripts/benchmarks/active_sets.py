@@ -1,0 +1,73 @@
+"""Active sets as large as on mainnet: read off the wire, hashed, looked up, weighed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from node.base import scale
+from node.base.hashing import hash32
+from node.consensus.atxdata import AtxData, AtxEntry
+from node.consensus.proposals.rules import check_active_set
+from node.types.active_set import EpochActiveSet, active_set_hash
+from node.types.address import NO_ADDRESS
+from node.types.ids import AtxID, SmesherID
+from node.types.layer import EpochID
+from scripts.benchmarks.measurement import Measurement, duration
+from tests.support import plain_scale
+
+SECONDS: Final = 2.0
+"""Time for each figure."""
+
+MEMBERS: Final = 100_000
+EPOCH: Final = EpochID(3)
+LOOP_BAR_MS: Final = 50.0
+"""How long the event loop may stand still."""
+
+
+def measure() -> Iterator[Measurement]:
+    """Yield the steps that a set takes when a ballot names it."""
+    members = tuple(sorted(AtxID(hash32(b"%d" % number)) for number in range(MEMBERS)))
+    active_set = EpochActiveSet(epoch=EPOCH, atx_ids=members)
+    data, digest = scale.encode(active_set), active_set_hash(members)
+    known = AtxData()
+    for number, atx_id in enumerate(members):
+        entry = AtxEntry(
+            smesher=SmesherID(atx_id),
+            coinbase=NO_ADDRESS,
+            weight=number + 1,
+            base_height=0,
+            height=1,
+            nonce=0,
+        )
+        known.add(EPOCH, atx_id, entry)
+    yield duration(
+        f"active set of {MEMBERS}: decode",
+        lambda: scale.decode(EpochActiveSet, data),
+        "ms",
+        SECONDS,
+        clear=lambda: plain_scale.decode(EpochActiveSet, data),
+        bar=LOOP_BAR_MS,
+    )
+    yield duration(
+        f"active set of {MEMBERS}: check order and hash",
+        lambda: check_active_set(active_set, digest),
+        "ms",
+        SECONDS,
+        bar=LOOP_BAR_MS,
+    )
+    yield duration(
+        f"active set of {MEMBERS}: look for missing ATXs",
+        lambda: known.missing(EPOCH, members),
+        "ms",
+        SECONDS,
+        bar=LOOP_BAR_MS,
+    )
+    yield duration(
+        f"active set of {MEMBERS}: weigh",
+        lambda: known.weight_of(EPOCH, members),
+        "ms",
+        SECONDS,
+        clear=lambda: sum(
+            entry.weight for entry in (known.get(EPOCH, i) for i in members) if entry is not None
+        ),
+        bar=LOOP_BAR_MS,
+    )
