@@ -9,13 +9,16 @@ The texts of the errors are those of the reference, whose API passes them on.
 Source: cosmos/btcutil/bech32 and go-spacemesh, common/types/address; keys digest section 6.2.
 """
 
+from base64 import b32encode
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from bech32 import (
     CHARSET,
     bech32_create_checksum,
-    bech32_encode,
+    bech32_hrp_expand,
+    bech32_polymod,
     bech32_verify_checksum,
     convertbits,
 )
@@ -30,6 +33,15 @@ MIN_LENGTH: Final = 8
 """One character of prefix, the separator, six of checksum."""
 
 CHECKSUM_LENGTH: Final = 6
+CHECKSUM_SHIFTS: Final = (25, 20, 15, 10, 5, 0)
+"""Where in a checksum its groups of five bits are."""
+
+ADDRESS_GROUPS: Final = 39
+"""Characters of an address between prefix and checksum."""
+
+TO_CHARSET: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", CHARSET.encode())
+"""From the alphabet of base 32 to that of bech32; the groups of bits are the same."""
+
 FIRST_CHARACTER: Final = 33
 LAST_CHARACTER: Final = 126
 
@@ -41,12 +53,53 @@ WRONG_NETWORK: Final = "smesh.address.network"
 def encode_address(prefix: str, address: bytes) -> str:
     """Return the text of a 24-byte address under a network's prefix, such as ``sm``.
 
+    A list of transactions has four addresses in each: the checksum is put together from
+    what every byte contributes to it, which is known beforehand.
+
     Raises:
         ValueError: ``address`` does not have 24 bytes.
     """
     if len(address) != ADDRESS_BYTES:
         raise ValueError(f"address of {len(address)} bytes, want {ADDRESS_BYTES}")
-    return bech32_encode(prefix, _regroup(address, 8, 5))
+    checksum = _checksum_of_zeros(prefix)
+    for contributions, byte in zip(_contributions(), address, strict=True):
+        checksum ^= contributions[byte]
+    body = b32encode(address)[:ADDRESS_GROUPS].translate(TO_CHARSET).decode()
+    tail = "".join([CHARSET[checksum >> shift & 31] for shift in CHECKSUM_SHIFTS])
+    return f"{prefix}1{body}{tail}"
+
+
+@cache
+def _checksum_of_zeros(prefix: str) -> int:
+    """Return the checksum of the address of 24 zeros under a prefix."""
+    return bech32_polymod([*bech32_hrp_expand(prefix), *_padded(bytes(ADDRESS_BYTES))]) ^ 1
+
+
+@cache
+def _contributions() -> tuple[tuple[int, ...], ...]:
+    """Return how a checksum changes with each of 24 bytes, for every value of the byte.
+
+    A checksum is a remainder of polynomials over two elements: what two bits change
+    together is the exclusive or of what each of them changes.
+    """
+    zeros = bech32_polymod(_padded(bytes(ADDRESS_BYTES)))
+    tables = []
+    for place in range(ADDRESS_BYTES):
+        table = [0] * 256
+        for value in range(1, 256):
+            lowest = value & -value
+            if value == lowest:
+                single = bytes(place) + bytes((value,)) + bytes(ADDRESS_BYTES - 1 - place)
+                table[value] = bech32_polymod(_padded(single)) ^ zeros
+            else:
+                table[value] = table[value ^ lowest] ^ table[lowest]
+        tables.append(tuple(table))
+    return tuple(tables)
+
+
+def _padded(address: bytes) -> list[int]:
+    """Return an address in groups of five bits, with room for the checksum."""
+    return [*_regroup(address, 8, 5), *bytes(CHECKSUM_LENGTH)]
 
 
 def decode_address(text: str, prefix: str) -> bytes:

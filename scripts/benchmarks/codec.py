@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from bech32 import bech32_encode, convertbits
+
 from node.base import scale
+from node.base.bech32 import encode_address
 from node.consensus.hare.wire import CompactIDResponse, MessageV3, MessageV4
 from node.consensus.malfeasance.wire import MalfeasanceProof
 from node.types.active_set import EpochActiveSet
@@ -62,6 +65,14 @@ def measure() -> Iterator[Measurement]:
     """Yield the time each message takes."""
     for name, cls, sizes in MESSAGES:
         yield from _measure(name, cls, fill(cls, sizes))
+    address = bytes(range(24))
+    yield duration(
+        "codec: address as text",
+        lambda: encode_address("sm", address),
+        "us",
+        SECONDS,
+        clear=lambda: bech32_encode("sm", convertbits(address, 8, 5) or ()),
+    )
 
 
 def _measure(name: str, cls: type[Any], value: object) -> Iterator[Measurement]:

@@ -1,7 +1,7 @@
 """Addresses as text: round trip, and no mistyped character passes."""
 
 import pytest
-from bech32 import CHARSET
+from bech32 import CHARSET, bech32_encode, convertbits
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +17,13 @@ def test_an_address_survives_its_text(prefix: str, address: bytes) -> None:
     text = encode_address(prefix, address)
     assert decode_address(text, prefix) == address
     assert decode_address(text.upper(), prefix) == address
+
+
+@given(prefixes, st.binary(min_size=24, max_size=24))
+def test_the_checksum_is_that_of_the_specification(prefix: str, address: bytes) -> None:
+    groups = convertbits(address, 8, 5)
+    assert groups is not None
+    assert encode_address(prefix, address) == bech32_encode(prefix, groups)
 
 
 @given(addresses, st.integers(min_value=3, max_value=47), st.sampled_from(CHARSET))
