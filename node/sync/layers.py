@@ -121,7 +121,7 @@ class LayerDownload:
 class Certifier(Protocol):
     """Takes certificates."""
 
-    def on_certificate(self, layer: LayerID, certificate: Certificate) -> None:
+    async def on_certificate(self, layer: LayerID, certificate: Certificate) -> None:
         """Check and store a certificate.
 
         Raises:
@@ -179,7 +179,7 @@ class LayerOpinions:
                 certificate = await self.client.certificate(peer, layer, block)
                 if block != NO_BLOCK:
                     await self.fetcher.fetch(Hint.BLOCK, (block,), from_holders=True)
-                self.certifier.on_certificate(layer, certificate)
+                await self.certifier.on_certificate(layer, certificate)
             except (
                 UnavailableError,
                 FetchError,

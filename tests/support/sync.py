@@ -191,7 +191,7 @@ class PlainCertifier:
     world: "SyncWorld"
     refused: set[BlockID] = field(default_factory=set)
 
-    def on_certificate(self, layer: LayerID, certificate: Certificate) -> None:
+    async def on_certificate(self, layer: LayerID, certificate: Certificate) -> None:
         if certificate.block_id in self.refused:
             raise RejectError("too few seats")
         with self.world.db.batch() as batch:

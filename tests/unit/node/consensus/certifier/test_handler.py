@@ -1,5 +1,6 @@
 """The certifier's edge: who may vouch, what is stored, which conflicts are noticed."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from node.base import scale
 from node.base.errors import DecodeError, IgnoreError, RejectError, StoreError
 from node.consensus.activesets import ActiveSets, EligibilityOracle
-from node.consensus.certifier.handler import CertifierHandler
+from node.consensus.certifier.handler import CHECKED_AT_ONCE, CertifierHandler
 from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.domains import Domain
 from node.crypto.ed25519 import Verifier
@@ -192,13 +193,34 @@ async def test_certificates_of_peers_are_checked_and_taken(world: World) -> None
     with world.chain.db.batch() as batch:
         batch.delete(b"CC" + LAYER.to_bytes(4, "big") + BLOCK)
     with pytest.raises(RejectError, match="seats"):
-        world.handler.on_certificate(LAYER, Certificate(block_id=BLOCK, signatures=()))
+        await world.handler.on_certificate(LAYER, Certificate(block_id=BLOCK, signatures=()))
     forged = replace(messages[0], smesher=signer(3).smesher_id)
     inactive = replace(forged, signature=signer(3).sign(Domain.HARE, messages[0].signed_bytes()))
-    world.handler.on_certificate(
+    await world.handler.on_certificate(
         LAYER, Certificate(block_id=BLOCK, signatures=(forged, inactive, *messages))
     )
     assert find_certified_block(world.chain.db, LAYER) == BLOCK
+
+
+async def test_a_long_certificate_leaves_others_their_turns(world: World) -> None:
+    await world.handler.certify(LAYER, BLOCK)
+    messages = tuple(world.sent)
+    forged = replace(messages[0], smesher=signer(3).smesher_id)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(others())
+        await world.handler.on_certificate(
+            LAYER, Certificate(block_id=BLOCK, signatures=(forged,) * 50 + messages)
+        )
+        waiting.cancel()
+    assert turns == 50 // CHECKED_AT_ONCE
 
 
 async def test_a_damaged_store_is_no_reason_to_refuse_a_certificate(
@@ -210,7 +232,7 @@ async def test_a_damaged_store_is_no_reason_to_refuse_a_certificate(
     await world.handler.certify(LAYER, BLOCK)
     monkeypatch.setattr(EligibilityOracle, "are_seats", fail)
     with pytest.raises(StoreError):
-        world.handler.on_certificate(
+        await world.handler.on_certificate(
             LAYER, Certificate(block_id=BLOCK, signatures=tuple(world.sent))
         )
 
