@@ -15,16 +15,16 @@ by those who happened to look elsewhere, until they hear of the proof.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from node.base.hashing import hash32
 from node.config.model.root import NodeConfig
 from node.sim.faults import FaultPlan, LateStart, Outage, Partition
 from node.sim.mesh_report import Disagreement, LayerRow
-from node.sim.world import SimulatedNode, World
 from node.store.atxs import atxs_in_epoch
+from node.store.db import Reader
 from node.store.identities import malicious_smeshers
 from node.store.layers import find_applied_block, find_state_hash
 from node.store.rewards import rewards_in_layer
@@ -70,12 +70,38 @@ def _absences_of(outage: Outage, config: NodeConfig) -> Iterable[Absence]:
             yield Absence(node=outage.node, first=outage.layer, last=last)
 
 
+class Judged(Protocol):
+    """A node as far as it is judged; what it holds is asked only while it runs."""
+
+    @property
+    def number(self) -> int:
+        """Which one."""
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it runs."""
+
+    @property
+    def db(self) -> Reader:
+        """What it holds."""
+
+    @property
+    def applied(self) -> LayerID:
+        """Last layer in its state."""
+
+
 @dataclass(kw_only=True)
 class Judge:
     """Compares the nodes of a world, layer by layer and in the end."""
 
-    world: World
+    config: NodeConfig
     faults: FaultPlan
+
+    nodes: Callable[[], Iterable[Judged]]
+    """All that were started so far, adversaries too."""
+
+    honest: frozenset[SmesherID]
+    """Smeshers who may never be held to be malicious."""
 
     last: LayerID
     """Where the run ends."""
@@ -88,7 +114,7 @@ class Judge:
 
     def __post_init__(self) -> None:
         """Work out who is judged when."""
-        config = self.world.config
+        config = self.config
         self._absences = absences(self.faults, config)
         self._adversaries = {node for node, _ in self.faults.adversaries}
         self._layers_per_epoch = config.main.layers_per_epoch
@@ -97,19 +123,19 @@ class Judge:
         self._longest_lag = config.tortoise.zdist + 2
         self._decided_after = config.tortoise.hdist + CATCH_UP_LAYERS
 
-    def settled(self, layer: LayerID) -> list[SimulatedNode]:
+    def settled(self, layer: LayerID) -> list[Judged]:
         """Return the honest nodes that are judged at the start of a layer."""
         away = {one.node for one in self._absences if one.first <= layer <= one.last}
         away |= self._adversaries
-        return [one for one in self.world.nodes.values() if one.number not in away]
+        return [one for one in self.nodes() if one.number not in away]
 
-    def _running(self, layer: LayerID) -> list[SimulatedNode]:
+    def _running(self, layer: LayerID) -> list[Judged]:
         """Return the settled nodes that run, as all of them must."""
         nodes = self.settled(layer)
-        stopped = {one.name: "stopped" for one in nodes if not one.end.is_running}
+        stopped = {_name(one): "stopped" for one in nodes if not one.is_running}
         if stopped:
             self._report(layer, "nodes do not run", stopped)
-        return [one for one in nodes if one.end.is_running]
+        return [one for one in nodes if one.is_running]
 
     def look(self, layer: LayerID) -> None:
         """Compare what settled nodes have at the start of a layer."""
@@ -130,22 +156,17 @@ class Judge:
         for number in range(1, self.last // self._layers_per_epoch):
             self._compare_atxs(self.last, EpochID(number), nodes)
         lagging = {
-            one.name: str(one.node.mesh.applied)
+            _name(one): str(one.applied)
             for one in nodes
-            if one.node.mesh.applied < self.last - self._longest_lag
+            if one.applied < self.last - self._longest_lag
         }
         if lagging:
             self._report(self.last, f"applied layers lag behind layer {self.last}", lagging)
         return tuple(self._row(LayerID(number), nodes) for number in range(1, self.last))
 
-    def _compare_malicious(self, layer: LayerID, nodes: Sequence[SimulatedNode]) -> None:
-        convicted = {one.name: set(malicious_smeshers(one.node.db)) for one in nodes}
-        honest = {
-            self.world.signer(one.number).smesher_id
-            for one in self.world.nodes.values()
-            if one.number not in self._adversaries
-        }
-        wrong = {name: _listed(smeshers & honest) for name, smeshers in convicted.items()}
+    def _compare_malicious(self, layer: LayerID, nodes: Sequence[Judged]) -> None:
+        convicted = {_name(one): set(malicious_smeshers(one.db)) for one in nodes}
+        wrong = {name: _listed(found & self.honest) for name, found in convicted.items()}
         wrong = {name: text for name, text in wrong.items() if text}
         if wrong:
             self._report(layer, "honest smeshers are held to be malicious", wrong)
@@ -153,31 +174,31 @@ class Judge:
         self._note(layer, "malicious smeshers that are not known", missing)
         self._convicted.update(*convicted.values())
 
-    def _compare_atxs(self, layer: LayerID, epoch: EpochID, nodes: Sequence[SimulatedNode]) -> None:
-        values = {one.name: _digest_of_atxs(one, epoch) for one in nodes}
+    def _compare_atxs(self, layer: LayerID, epoch: EpochID, nodes: Sequence[Judged]) -> None:
+        values = {_name(one): _digest_of_atxs(one, epoch) for one in nodes}
         self._note(layer, f"ATXs of epoch {epoch}", values)
 
     def _compare_states(
-        self, now: LayerID, layer: LayerID, nodes: Sequence[SimulatedNode]
+        self, now: LayerID, layer: LayerID, nodes: Sequence[Judged]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Return state roots and blocks of a layer, of the nodes that have applied it."""
-        having = [one for one in nodes if one.node.mesh.applied >= layer]
-        roots = {one.name: (find_state_hash(one.node.db, layer) or b"").hex() for one in having}
-        blocks = {one.name: _block_of(one, layer) for one in having}
+        having = [one for one in nodes if one.applied >= layer]
+        roots = {_name(one): (find_state_hash(one.db, layer) or b"").hex() for one in having}
+        blocks = {_name(one): _block_of(one, layer) for one in having}
         self._note(now, f"state root of layer {layer}", roots)
         self._note(now, f"block of layer {layer}", blocks)
         return roots, blocks
 
-    def _count_reorgs(self, layer: LayerID, nodes: Sequence[SimulatedNode]) -> None:
+    def _count_reorgs(self, layer: LayerID, nodes: Sequence[Judged]) -> None:
         for one in nodes:
-            applied = one.node.mesh.applied
+            applied = one.applied
             for number in range(max(1, layer - WATCHED_LAYERS), min(layer, applied + 1)):
                 past = LayerID(number)
                 block = _block_of(one, past)
-                before = self._blocks.get((one.name, past))
+                before = self._blocks.get((_name(one), past))
                 if before is not None and before != block:
                     self._reorgs[past] += 1
-                self._blocks[one.name, past] = block
+                self._blocks[_name(one), past] = block
 
     def _note(self, layer: LayerID, subject: str, values: dict[str, str]) -> None:
         if len(set(values.values())) > 1:
@@ -188,7 +209,7 @@ class Judge:
         if all((one.subject, one.values) != (subject, values) for one in self.found):
             self.found.append(Disagreement(layer=layer, subject=subject, values=values))
 
-    def _row(self, layer: LayerID, nodes: Sequence[SimulatedNode]) -> LayerRow:
+    def _row(self, layer: LayerID, nodes: Sequence[Judged]) -> LayerRow:
         roots, blocks = self._compare_states(self.last, layer, nodes)
         block = _only(blocks)
         return LayerRow(
@@ -197,13 +218,17 @@ class Judge:
             block="" if block == NO_BLOCK.hex() else block,
             state_root=_only(roots),
             reorgs=self._reorgs[layer],
-            rewards=max((len(list(rewards_in_layer(n.node.db, layer))) for n in nodes), default=0),
+            rewards=max((len(list(rewards_in_layer(n.db, layer))) for n in nodes), default=0),
             equal=len(set(roots.values())) <= 1 and len(set(blocks.values())) <= 1,
         )
 
 
-def _block_of(one: SimulatedNode, layer: LayerID) -> str:
-    return (find_applied_block(one.node.db, layer) or NO_BLOCK).hex()
+def _name(one: Judged) -> str:
+    return f"node{one.number}"
+
+
+def _block_of(one: Judged, layer: LayerID) -> str:
+    return (find_applied_block(one.db, layer) or NO_BLOCK).hex()
 
 
 def _listed(smeshers: set[SmesherID]) -> str:
@@ -216,8 +241,8 @@ def _only(values: dict[str, str]) -> str:
     return different.pop() if len(different) == 1 else ""
 
 
-def _digest_of_atxs(node: SimulatedNode, epoch: EpochID) -> str:
-    db = node.node.db
+def _digest_of_atxs(node: Judged, epoch: EpochID) -> str:
+    db = node.db
     malicious = set(malicious_smeshers(db))
     atxs = sorted(atx.id for atx in atxs_in_epoch(db, epoch) if atx.smesher not in malicious)
     return f"{len(atxs)} {hash32(*atxs).hex()[:16]}"

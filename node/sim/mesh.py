@@ -34,7 +34,8 @@ from node.sim.mesh_report import LayerRow, MeshPlan, MeshReport
 from node.sim.power import BetweenWrites, PowerLost
 from node.sim.trace import Item, Messages, Recorder, TraceFollower, as_item
 from node.sim.virtual_time import simulate
-from node.sim.world import GENESIS_NS, START_BEFORE_NS, World, world_config
+from node.sim.world import GENESIS_NS, START_BEFORE_NS, SimulatedNode, World, world_config
+from node.store.db import Reader
 from node.store.layers import find_applied_block, find_state_hash
 from node.types.ids import NO_BLOCK
 from node.types.layer import LayerID
@@ -160,6 +161,29 @@ class _Moment(NamedTuple):
     do: Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A node of the world, as the judge sees it."""
+
+    one: SimulatedNode
+
+    @property
+    def number(self) -> int:
+        return self.one.number
+
+    @property
+    def is_running(self) -> bool:
+        return self.one.end.is_running
+
+    @property
+    def db(self) -> Reader:
+        return self.one.node.db
+
+    @property
+    def applied(self) -> LayerID:
+        return self.one.node.mesh.applied
+
+
 @dataclass(kw_only=True)
 class _Run:
     plan: MeshPlan
@@ -176,7 +200,16 @@ class _Run:
         main = self.world.config.main
         self.layer_ns = main.layer_duration
         self.last = LayerID(self.plan.epochs * main.layers_per_epoch)
-        self.judge = Judge(world=self.world, faults=self.faults, last=self.last)
+        self.judge = Judge(
+            config=self.world.config,
+            faults=self.faults,
+            nodes=lambda: [_Judged(one) for one in self.world.nodes.values()],
+            honest=frozenset(
+                self.world.signer(number).smesher_id
+                for number in range(self.plan.nodes - self.plan.adversaries)
+            ),
+            last=self.last,
+        )
 
     async def main(self) -> None:
         if self.recorder is not None:
@@ -296,7 +329,7 @@ class _Run:
         return [number, applied, block.hex()[:SHORT], root.hex()[:SHORT]]
 
     def _judged(self, layer: LayerID) -> list[int]:
-        return sorted(one.number for one in self.judge.settled(layer) if one.end.is_running)
+        return sorted(one.number for one in self.judge.settled(layer) if one.is_running)
 
     def _now_ns(self) -> int:
         return self.world.clock.now_ns() - GENESIS_NS
