@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,12 +23,10 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @contextmanager
-def server_process(folder: Path, genesis_ns: int) -> Iterator[Iterator[list[str]]]:
+def server_process(folder: Path) -> Iterator[Iterator[list[str]]]:
     """Start a server; yield the words of its lines; kill it at the end."""
     command = [sys.executable, "-m", "tests.support.poet_server_process"]
-    process = subprocess.Popen(
-        [*command, str(folder), str(genesis_ns)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*command, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout as lines:
         try:
@@ -40,8 +37,7 @@ def server_process(folder: Path, genesis_ns: int) -> Iterator[Iterator[list[str]
 
 
 def test_a_killed_round_goes_on_and_is_published_exactly_once(tmp_path: Path) -> None:
-    genesis_ns = time.time_ns() + 10**9
-    with server_process(tmp_path, genesis_ns) as lines:
+    with server_process(tmp_path) as lines:
         reached = next(int(words[1]) for words in lines if words[0] == "status" and words[1] != "0")
 
     # The worker sees that its server is gone, writes a checkpoint and lets go of the folder.
@@ -52,7 +48,7 @@ def test_a_killed_round_goes_on_and_is_published_exactly_once(tmp_path: Path) ->
     assert not (work / "proof").exists()
 
     events = []
-    with server_process(tmp_path, genesis_ns) as lines:
+    with server_process(tmp_path) as lines:
         for words in lines:
             if words[0] == "event":
                 events.append(" ".join(words[1:]).strip())
@@ -69,7 +65,7 @@ def test_a_killed_round_goes_on_and_is_published_exactly_once(tmp_path: Path) ->
     check_proof(proof, statement, make_engine())
     assert not work.exists()
 
-    with server_process(tmp_path, genesis_ns) as lines:
+    with server_process(tmp_path) as lines:
         assert next(words[0] for words in lines) == "status"
     with RoundStore(tmp_path / "db") as store:
         assert store.find_proof(0) == proof

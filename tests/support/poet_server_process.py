@@ -1,6 +1,7 @@
-"""A PoET server as a process of its own: FOLDER GENESIS_NS; tells what happens, line by line.
+"""A PoET server as a process of its own: FOLDER; tells what happens, line by line.
 
 Epochs of 14 s, the first round from the first second to the twelfth; one member registers.
+The first process in a folder sets the genesis, when it is ready: starting may take long.
 """
 
 import asyncio
@@ -38,9 +39,17 @@ async def follow(server: PoetServer) -> None:
         tell("status", server.status().leaf_count, late_ms)
 
 
-async def main(folder: Path, genesis_ns: int) -> None:
+def genesis_of(folder: Path) -> int:
+    """Return the genesis of a folder, in Unix nanoseconds."""
+    path = folder / "genesis"
+    if not path.exists():
+        path.write_text(str(time.time_ns()))
+    return int(path.read_text())
+
+
+async def main(folder: Path) -> None:
     schedule = RoundSchedule(
-        genesis_ns=genesis_ns, epoch_ns=14 * S, phase_shift_ns=S, cycle_gap_ns=3 * S
+        genesis_ns=genesis_of(folder), epoch_ns=14 * S, phase_shift_ns=S, cycle_gap_ns=3 * S
     )
     key = private_key_of(b"s" * 32)
     with RoundStore(folder / "db") as store:
@@ -69,4 +78,4 @@ async def main(folder: Path, genesis_ns: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(Path(sys.argv[1])))
