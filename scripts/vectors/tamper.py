@@ -2,8 +2,10 @@
 
 ``python -m scripts.vectors.tamper STATE.SQL --config CONFIG.JSON --count 60 --seed 1``
 
-A change is one bit of one column of one row, or one row that is deleted.  The tables take
-turns; within a table, columns and rows are drawn by the seed.
+A change is one column of one row, two rows whose columns change places, a row that is
+deleted, or one that is there twice.  The tables take turns; how, where and which row are
+drawn by the seed.  What changes nothing that a file can show is not counted, with the reason
+(``scripts.vectors.tamper_excuses``).
 """
 
 import argparse
@@ -11,63 +13,33 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from node.base.hashing import hash32
+from node.base.lru import LruMap
 from node.checkpoint.audit.crews import Crew, RememberingCrew
-from node.checkpoint.audit.findings import AuditReport, ObjectKind
+from node.checkpoint.audit.findings import AuditReport, Finding
 from node.checkpoint.audit.parameters import AuditParameters
-from node.checkpoint.audit.run import TABLES, audit, open_audited
+from node.checkpoint.audit.rows import KnownRows
+from node.checkpoint.audit.run import audit, open_audited
 from node.config.load import Places, load_config
+from scripts.vectors.tamper_excuses import KINDS, Change, How, excuse, named_also
 
-FREE: Final = frozenset(
-    {
-        ("activesets", ""),
-        ("atxs", "received"),
-        ("atxs", "validity"),
-        ("ballots", ""),
-        ("certificates", ""),
-        ("identities", ""),
-        ("identities", "received"),
-        ("layers", "weak_coin"),
-        ("malfeasance", "received"),
-        ("poets", ""),
-        ("malfeasance", "domain"),
-        ("malfeasance", "proof"),
-        ("transactions", "timestamp"),
-    }
-)
-"""Columns that do not follow from anything in the file; the audit counts them as unchecked.
-Without a column: rows that nothing calls for, or whose lack shows only where they are named."""
-
-KINDS: Final = {table: kind for kind, table in TABLES.items() if table}
 NAMED_BY: Final = {"transactions_results_addresses": "tid"}
 """Column by which the audit names a row; in other tables it is the first one."""
+KNOWN_ROWS: Final = 10_000
+"""Rows that are not read again in every copy."""
 LOW_BITS: Final = 12
-"""Bits of a number that may change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What was done to a database."""
-
-    table: str
-    column: str
-    """Empty: the row was deleted."""
-
-    key: str
-    """Column that names the row and the changed one, before and after."""
-
-    text: str
-
-    @property
-    def kind(self) -> ObjectKind:
-        """Kind of the object that was changed."""
-        return KINDS[self.table]
+"""Bits of a number that most often change."""
+NUMBER_BITS: Final = 63
+SHOWN: Final = 24
+"""Characters of a value that are printed."""
+ID_DIGITS: Final = 40
+"""Hex digits of the identifiers that some tables pad with zeros."""
 
 
 class Draws:
@@ -97,54 +69,123 @@ class Tamperer:
                 if connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
             }
 
-    def places(self) -> Iterator[tuple[str, str]]:
-        """Yield a table and a column, tables in turn, without end; no column is a deletion."""
+    def places(self, ways: tuple[How, ...]) -> Iterator[tuple[str, str, How]]:
+        """Yield table, column and way, tables in turn, without end."""
         while True:
             for table, columns in self.columns.items():
-                choices = [c for c in (*columns, "") if (table, c) not in FREE]
-                yield table, choices[self._draws.below(len(choices))]
+                column = columns[self._draws.below(len(columns))]
+                yield table, column, ways[self._draws.below(len(ways))]
 
-    def change(self, target: Path, table: str, column: str) -> Change | None:
+    def change(self, target: Path, table: str, column: str, how: How) -> Change | None:
         """Write a changed copy; None: it was not possible."""
         shutil.copyfile(self._source, target)
-        with closing(sqlite3.connect(target)) as connection, connection:
-            columns = self.columns[table]
-            names = ", ".join(columns)
-            rows = connection.execute(f"SELECT {names} FROM {table}").fetchall()  # noqa: S608
-            if column:
-                rows = [row for row in rows if row[columns.index(column)] not in (None, b"")]
-            if not rows:
-                return None
-            row = rows[self._draws.below(len(rows))]
-            where = " AND ".join(f"{name} IS ?" for name in columns)
-            named = columns.index(NAMED_BY.get(table, columns[0]))
-            before = _text(row[named])
-            if not column:
-                query = f"DELETE FROM {table} WHERE {where}"  # noqa: S608
-                connection.execute(query, row)
-                return Change(table, "", before, f"{table} {before}: deleted")
-            place = columns.index(column)
-            value = self._changed(row[place])
-            query = f"UPDATE {table} SET {column} = ? WHERE {where}"  # noqa: S608
+        with closing(sqlite3.connect(target)) as connection:
+            connection.text_factory = bytes
             try:
-                connection.execute(query, (value, *row))
+                with connection:
+                    return self._change(connection, table, column, how)
             except sqlite3.IntegrityError:
-                # There is such a row already.
+                # There is such a row already, or there must be a value.
                 return None
-            after = _text(value) if place == named else before
-            text = f"{table}.{column} of {before[:24]}: {_text(row[place])[:24]}"
-            keys = " ".join(dict.fromkeys((before, after, _text(row[place]), _text(value))))
-            return Change(table, column, keys, f"{text} to {_text(value)[:24]}")
 
-    def _changed(self, value: Any) -> Any:
+    def _change(
+        self, connection: sqlite3.Connection, table: str, column: str, how: How
+    ) -> Change | None:
+        columns = self.columns[table]
+        names = ", ".join(columns)
+        rows = connection.execute(f"SELECT {names} FROM {table}").fetchall()  # noqa: S608
+        row = dict(zip(columns, rows[self._draws.below(len(rows))], strict=True))
+        other = dict(zip(columns, rows[self._draws.below(len(rows))], strict=True))
+        match how:
+            case How.DELETED:
+                _delete(connection, table, row)
+                return self._made(table, "", how, [row])
+            case How.TWICE:
+                # All rows have a key, so the second one differs in a column of it.
+                value = self._altered(row[column], How.BIT)
+            case How.COPIED | How.SWAPPED:
+                value = other[column]
+            case _:
+                value = self._altered(row[column], how)
+        changed = row | {column: value}
+        if _same(value, row[column]) or (how is How.SWAPPED and changed == other):
+            return None
+        if how is How.TWICE:
+            _insert(connection, table, changed)
+        elif how is How.SWAPPED:
+            _delete(connection, table, row)
+            _delete(connection, table, other)
+            _insert(connection, table, changed)
+            _insert(connection, table, other | {column: row[column]})
+        else:
+            _update(connection, table, row, column, value)
+        more = [other] if how is How.SWAPPED else []
+        return self._made(table, column, how, [row, changed, *more])
+
+    def _altered(self, value: Any, how: How) -> Any:
+        if how is How.EMPTY or value is None:
+            return None
         if isinstance(value, int):
-            return value ^ 1 << self._draws.below(LOW_BITS)
-        changed = bytearray(value.encode() if isinstance(value, str) else value)
-        changed[self._draws.below(len(changed))] ^= 1 << self._draws.below(8)
+            bits = LOW_BITS if how is How.BIT else NUMBER_BITS
+            return value ^ 1 << self._draws.below(bits)
+        if not value:
+            return b"\1"
+        changed = bytearray(value)
+        place = self._draws.below(len(changed))
+        match how:
+            case How.SHORTER:
+                return bytes(changed[:-1])
+            case How.LONGER:
+                return bytes(changed) + b"\0"
+            case How.BYTE:
+                changed[place] = self._draws.below(256)
+            case _:
+                changed[place] ^= 1 << self._draws.below(8)
         return bytes(changed)
 
+    def _made(self, table: str, column: str, how: How, rows: Sequence[Mapping[str, Any]]) -> Change:
+        """Return a change of the first of some rows, into the second, with the third."""
+        named = NAMED_BY.get(table, self.columns[table][0])
+        keys = [text_of(row[named]) for row in rows]
+        if column:
+            keys += [text_of(row[column]) for row in rows]
+        before, after, other = (*rows, None, None)[:3]
+        return Change(
+            table=table,
+            column=column,
+            how=how,
+            before=before or {},
+            after=after,
+            other=other,
+            keys=tuple(dict.fromkeys(keys)),
+        )
 
-def _text(value: Any) -> str:
+
+def _delete(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    where = " AND ".join(f"{name} IS ?" for name in row)
+    connection.execute(f"DELETE FROM {table} WHERE {where}", tuple(row.values()))  # noqa: S608
+
+
+def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    query = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+    connection.execute(query, tuple(row.values()))
+
+
+def _update(
+    connection: sqlite3.Connection, table: str, row: dict[str, Any], column: str, value: Any
+) -> None:
+    where = " AND ".join(f"{name} IS ?" for name in row)
+    query = f"UPDATE {table} SET {column} = ? WHERE {where}"  # noqa: S608
+    connection.execute(query, (value, *row.values()))
+
+
+def _same(left: Any, right: Any) -> bool:
+    return type(left) is type(right) and left == right
+
+
+def text_of(value: Any) -> str:
+    """Return a column's value as the audit names it."""
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
@@ -156,29 +197,77 @@ class Auditor:
         places = Places(home=Path.home(), temporary=Path(tempfile.gettempdir()))
         self.parameters = AuditParameters.of(load_config(places=places, file=config).config)
         self._crew = crew or RememberingCrew()
+        self._known: KnownRows = LruMap(KNOWN_ROWS)
 
     def audit(self, path: Path) -> AuditReport:
         """Return the report of one file."""
         with open_audited(path) as file:
-            return audit(file, self.parameters, crew=self._crew, report=_keep_quiet)
+            return audit(
+                file,
+                self.parameters,
+                crew=self._crew,
+                report=_keep_quiet,
+                known_rows=self._known,
+            )
 
 
 def _keep_quiet(name: str, done: int, total: int, unit: str) -> None:
     """Progress is not shown."""
 
 
-def judge(change: Change, report: AuditReport) -> str:
+def judge(change: Change, findings: tuple[Finding, ...]) -> str:
     """Tell in which way an audit failed to find a change; empty if it found it."""
-    if report.is_clean:
+    if not findings:
         return "not found"
-    named = [finding for finding in report.findings if finding.kind is change.kind]
+    kinds = {change.kind, *named_also(change)}
+    named = [finding for finding in findings if finding.kind in kinds]
     if not named:
-        return f"found as {[(f.kind.value, f.rule) for f in report.findings[:3]]}"
-    keys = change.key.split()
-    keys += [key[:40] for key in keys if key.endswith("0" * 24)]
-    if not any(key in finding.id for key in keys for finding in named):
-        return f"another object is named: {named[0].id}"
+        return f"found as {[(f.kind.value, f.rule, f.id[:SHOWN]) for f in findings[:3]]}"
+    keys = [*change.keys, *(key[:ID_DIGITS] for key in change.keys if key.endswith("0" * 24))]
+    if not any(key and key in finding.id for key in keys for finding in named):
+        return f"another object is named: {named[0].id}, {named[0].rule}"
     return ""
+
+
+def tell(change: Change) -> str:
+    """Return what was done, in a line."""
+    text = f"{change.table}.{change.column} {change.how} of {change.keys[0][:SHOWN]}"
+    if not change.column or change.after is None:
+        return text
+    old, new = (text_of(row[change.column])[:SHOWN] for row in (change.before, change.after))
+    return f"{text}: {old} to {new}"
+
+
+def run(
+    tamperer: Tamperer, auditor: Auditor, places: Iterator[tuple[str, str, How]], count: int
+) -> tuple[int, int, Counter[str]]:
+    """Make changes and audit each; return how many were made and missed, and the excused."""
+    done, missed, excused = 0, 0, Counter[str]()
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "state.sql"
+        for table, column, how in places:
+            if done >= count:
+                break
+            change = tamperer.change(target, table, column, how)
+            if change is None:
+                continue
+            with closing(sqlite3.connect(target)) as connection:
+                reason = excuse(change, connection)
+            if reason:
+                excused[reason] += 1
+                continue
+            done += 1
+            report = auditor.audit(target)
+            problem = judge(change, report.findings)
+            missed += bool(problem)
+            first = report.findings[0] if report.findings else None
+            told = f"{first.kind.value}, {first.rule}" if first else "nothing"
+            more = f" and {report.differences - 1} more" if report.differences > 1 else ""
+            print(
+                f"{done}: {tell(change)}: {told}{more}{'  MISSED: ' + problem if problem else ''}"
+            )
+            sys.stdout.flush()
+    return done, missed, excused
 
 
 def main() -> int:
@@ -189,38 +278,24 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--table", action="append", help="only these tables")
-    parser.add_argument("--every-column", action="store_true", help="each column once, in order")
+    parser.add_argument("--how", action="append", type=How, help="only in these ways")
+    parser.add_argument("--every-column", action="store_true", help="each column, in each way")
     options = parser.parse_args()
-    auditor = Auditor(options.config)
-    missed = done = 0
-    with tempfile.TemporaryDirectory() as folder:
-        tamperer = Tamperer(options.state, Draws(options.seed))
-        if options.table:
-            tamperer.columns = {table: tamperer.columns[table] for table in options.table}
-        places = tamperer.places()
-        if options.every_column:
-            places = iter(
-                (table, column)
-                for table, columns in tamperer.columns.items()
-                for column in (*columns, "")
-                if (table, column) not in FREE
-            )
-        for table, column in places:
-            if done >= options.count:
-                break
-            target = Path(folder) / "state.sql"
-            change = tamperer.change(target, table, column)
-            if change is None:
-                continue
-            done += 1
-            report = auditor.audit(target)
-            problem = judge(change, report)
-            missed += bool(problem)
-            first = report.findings[0] if report.findings else None
-            told = f"{first.kind.value}, {first.rule}" if first else "nothing"
-            more = f" and {report.differences - 1} more" if report.differences > 1 else ""
-            print(f"{done}: {change.text}: {told}{more}{'  MISSED: ' + problem if problem else ''}")
-            sys.stdout.flush()
+    tamperer = Tamperer(options.state, Draws(options.seed))
+    if options.table:
+        tamperer.columns = {table: tamperer.columns[table] for table in options.table}
+    ways = tuple(options.how or How)
+    places = tamperer.places(ways)
+    if options.every_column:
+        places = (
+            (table, column, how)
+            for table, columns in tamperer.columns.items()
+            for column in columns
+            for how in ways
+        )
+    done, missed, excused = run(tamperer, Auditor(options.config), places, options.count)
+    for reason, number in sorted(excused.items()):
+        print(f"not counted, {number} times: {reason}")
     print(f"seed {options.seed}: {done - missed} of {done} changes found")
     return bool(missed)
 

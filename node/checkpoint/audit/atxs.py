@@ -18,7 +18,7 @@ from node.checkpoint.audit.derived import (
     post_work,
 )
 from node.checkpoint.audit.findings import NOTHING, ObjectKind
-from node.checkpoint.audit.work import SignatureWork, Work
+from node.checkpoint.audit.work import HOLDS, SignatureWork, Work
 from node.consensus.activation.rules import (
     FIRST_VERSION,
     SECOND_VERSION,
@@ -41,6 +41,7 @@ from node.consensus.activation.rules_v1 import (
 from node.crypto.domains import Domain
 from node.store.atxs import AtxPost
 from node.store.statesql import state_rows
+from node.types.atx import Atx
 from node.types.atx_v1 import ActivationTxV1
 from node.types.atx_v2 import ActivationTxV2
 from node.types.ids import NO_ATX, AtxID, SmesherID
@@ -52,8 +53,8 @@ FORMS: Final[Mapping[int, type[ActivationTxV1] | type[ActivationTxV2]]] = {
 }
 """What the bytes of each version are."""
 
-INVALID: Final = 2
-"""Validity of an ATX whose PoST, or that of one before it, is known to be wrong."""
+SOUND: Final = (0, 1)
+"""Validity of an ATX that is not known to be wrong: not verified yet, and verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +68,25 @@ class _Decoded:
 def check_atxs(context: AuditContext) -> None:
     """Check every ATX, and the space units it declares."""
     stray = _check_all_bytes(context)
-    published: dict[SmesherID, EpochID] = {}
+    published: dict[SmesherID, tuple[EpochID, AtxID]] = {}
     for row in context.scan(
         ObjectKind.ATX,
         state_rows.ATXS,
         "1 ORDER BY epoch, id",
         foresee=partial(_foresee_proofs, context),
     ):
-        _check_single(context, row, published)
+        _check_validity(context, row)
         decoded = _find_bytes(context, row, stray)
-        if decoded is None:
-            context.keep_atx(context.stored_atx(row), differs=False)
-            continue
-        derived = _derive(context, decoded, row)
+        derived = None if decoded is None else _derive(context, decoded, row)
         if derived is None:
-            context.keep_atx(context.stored_atx(row), differs=False)
+            atx = context.stored_atx(row)
+            context.keep_atx(atx, differs=False)
+            if context.find(state_rows.POSTS, "atxid = ?", row.id) is None:
+                context.ledger.fail(ObjectKind.POST, row.id, "row of the PoST", "one", NOTHING)
         else:
+            atx = derived.atx
             _compare(context, derived, row)
+        _check_single(context, atx, published)
     for decoded in stray.values():
         context.ledger.miss(ObjectKind.ATX, decoded.wire.id, "its bytes")
     _check_posts(context)
@@ -101,16 +104,30 @@ def epoch_of(wire: ActivationTx) -> EpochID:
 
 
 def _check_single(
-    context: AuditContext, row: state_rows.AtxRow, published: dict[SmesherID, EpochID]
+    context: AuditContext, atx: Atx, published: dict[SmesherID, tuple[EpochID, AtxID]]
 ) -> None:
-    """Check that an honest smesher has one ATX in an epoch, and none known to be invalid."""
+    """Check that whoever published two ATXs in an epoch is known to have misbehaved."""
+    epoch, before = published.get(atx.smesher, (None, NO_ATX))
+    published[atx.smesher] = atx.publish_epoch, atx.id
+    if epoch != atx.publish_epoch:
+        context.ledger.hold(ObjectKind.ATX, atx.id, "one ATX in an epoch", HOLDS)
+    elif context.is_damaged(atx.id, before):
+        context.ledger.skip(ObjectKind.ATX, "one ATX in an epoch: one of two is damaged")
+    elif atx.smesher not in context.facts.malicious:
+        context.ledger.miss(
+            ObjectKind.MALFEASANCE, atx.smesher, f"ATXs {before.hex()} and {atx.id.hex()}"
+        )
+
+
+def _check_validity(context: AuditContext, row: state_rows.AtxRow) -> None:
+    """Check what a node says of the chain of PoSTs that an ATX ends.
+
+    Whether it has verified them or not is its own affair; they all hold, as we know.
+    """
     ledger, kind = context.ledger, ObjectKind.ATX
     if row.smesher not in context.facts.malicious:
-        again = published.get(row.smesher) == row.publish_epoch
-        ledger.compare(kind, row.id, "one ATX in an epoch", 1, 2 if again else 1)
-        sound = row.validity != INVALID
-        ledger.compare(kind, row.id, "validity", "not invalid", "not invalid" if sound else INVALID)
-    published[row.smesher] = row.publish_epoch
+        told = "sound" if row.validity in SOUND else row.validity
+        ledger.compare(kind, row.id, "validity", "sound", told)
     ledger.skip(kind, "when it was received")
 
 
@@ -127,6 +144,9 @@ def _check_all_bytes(context: AuditContext) -> dict[tuple[EpochID, SmesherID], _
         named = context.find(state_rows.ATXS, "id = ?", row.id)
         if row.blob is None:
             ledger.count(kind, "out of a checkpoint")
+            if named is not None:
+                received = "before there were bytes" if not named.received_ns else "with bytes"
+                ledger.compare(kind, row.id, "bytes", received, "before there were bytes")
             ledger.compare(
                 kind, row.id, "row of the ATX", "one", NOTHING if named is None else "one"
             )
@@ -384,7 +404,9 @@ def _check_posts(context: AuditContext) -> None:
         atx = context.find_atx(row.atx)
         if atx is None:
             ledger.compare(kind, row.atx, "ATX", "recorded", NOTHING)
-        elif row.smesher != atx.smesher and not _is_merged(context, row):
+            continue
+        ledger.compare(kind, row.atx, "epoch of the ATX", atx.publish_epoch, row.publish_epoch)
+        if row.smesher != atx.smesher and not _is_merged(context, row):
             ledger.fail(kind, row.atx, "smesher", atx.smesher, row.smesher)
 
 

@@ -28,6 +28,7 @@ from node.consensus.activation.rules import (
     count_ticks,
 )
 from node.consensus.activation.rules_v1 import INITIAL_CHALLENGE, NonceClaim
+from node.crypto.domains import Domain
 from node.post.verifying import PostClaim
 from node.store.atxs import AtxPost
 from node.store.statesql import state_rows
@@ -107,6 +108,7 @@ def derive_v2(
     ledger, kind, golden = context.ledger, ObjectKind.ATX, context.parameters.atx.golden_atx
     if not ledger.judge(kind, wire.id, "shape", partial(check_shape, wire, golden)):
         return None
+    _check_marriages(context, wire)
     if not _check_references(context, wire):
         return None
     married = _identities(context, wire)
@@ -174,6 +176,25 @@ def _check_references(context: AuditContext, wire: ActivationTxV2) -> bool:
             ObjectKind.ATX, wire.id, "references", partial(check_earlier, wire, role, found)
         )
     return sound
+
+
+def _check_marriages(context: AuditContext, wire: ActivationTxV2) -> None:
+    """Check that everybody who is married consents, once, and is in the file as married."""
+    ledger, kind, seen = context.ledger, ObjectKind.ATX, set[SmesherID]()
+    for certificate in wire.marriages:
+        reference = certificate.reference_atx
+        if not are_known(context, wire.id, (reference,)):
+            continue
+        known = None if reference == NO_ATX else context.find_atx(reference)
+        smesher = wire.smesher if known is None else known.smesher
+        consent = context.signature(
+            Domain.MARRIAGE, smesher, bytes(wire.smesher), certificate.signature
+        )
+        context.judge_work(kind, wire.id, "consent", consent)
+        ledger.compare(kind, wire.id, "married once", 1, 2 if smesher in seen else 1)
+        seen.add(smesher)
+        if context.find(state_rows.MARRIAGES, "pubkey = ?", smesher) is None:
+            ledger.miss(ObjectKind.MARRIAGE, smesher, f"ATX {wire.id.hex()}")
 
 
 def _identities(context: AuditContext, wire: ActivationTxV2) -> tuple[SmesherID, ...] | None:

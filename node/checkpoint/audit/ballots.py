@@ -225,7 +225,8 @@ class BallotChecker:
             malicious=False,
         )
         known = KnownBallot(info, tail, len(ballot.eligibilities))
-        context.facts.ballots[epoch][ballot.id] = known
+        # Another epoch than the one in work, if the column of its layer is wrong.
+        context.facts.ballots.setdefault(epoch, {})[ballot.id] = known
         if ballot.is_reference:
             self.beacons.setdefault(epoch, Counter())[judged_by.beacon] += 1
         if proven:
@@ -324,12 +325,16 @@ def check_beacons(context: AuditContext, voted: dict[EpochID, Counter[Beacon]]) 
     """Compare the beacons with those that the reference ballots name."""
     ledger, kind = context.ledger, ObjectKind.BEACON
     span = context.layer_span()
+    time, fixed = context.parameters.time, context.parameters.standalone_beacon
+    first = time.epoch_of(LayerID(time.effective_genesis + 1))
     recorded = {row.epoch: row for row in context.scan(kind, state_rows.BEACONS)}
     for epoch, row in recorded.items():
-        if span is not None and context.parameters.time.restored_layer is None:
+        if span is not None and time.restored_layer is None:
             # A node knows the beacon of the next epoch at most.
-            last = context.parameters.time.epoch_of(span[1]) + 1
-            ledger.compare(kind, epoch, "epoch", min(epoch, last), epoch)
+            last = time.epoch_of(span[1]) + 1
+            ledger.compare(kind, epoch, "epoch", max(min(epoch, last), first), epoch)
+        if fixed is not None and epoch == first:
+            ledger.compare(kind, epoch, "beacon of the first epoch", fixed, row.beacon)
         if epoch not in voted:
             ledger.skip(kind, "no ballot of its epoch is in the file")
             continue

@@ -72,12 +72,25 @@ class BlockChecker:
         if atx is None or not cast:
             if self._may_be_damaged(block.layer, reward):
                 ledger.skip(kind, "a ballot or an ATX of it is damaged")
+            elif atx is not None and self._is_supported(block):
+                # The votes prove that the block is as it was made.
+                name = f"of ATX {reward.atx_id.hex()} in layer {block.layer}"
+                ledger.miss(ObjectKind.BALLOT, name, f"block {block.id.hex()}")
             else:
                 ledger.fail(kind, block.id, "rewards", NOTHING, reward.atx_id)
             return
         shares = {to_words(Fraction(atx.weight, one.count) * one.eligibilities) for one in cast}
         told = (reward.weight.numerator, reward.weight.denominator)
         ledger.compare(kind, block.id, "rewards", told if told in shares else min(shares), told)
+
+    def _is_supported(self, block: Block) -> bool:
+        """Tell whether a ballot votes for a block."""
+        time = self.context.parameters.time
+        last = block.layer + time.layers_per_epoch
+        rows = self.context.look(
+            state_rows.BALLOTS, "layer > ? AND layer <= ? ORDER BY layer", block.layer, last
+        )
+        return any(vote.block == block.id for row in rows for vote in row.ballot.votes.support)
 
     def _may_be_damaged(self, layer: LayerID, reward: AnyReward) -> bool:
         """Tell whether a reward may be that of something we could not judge."""

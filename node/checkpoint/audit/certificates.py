@@ -1,6 +1,6 @@
 """Certificates: the block that hare agreed on, and the committee that vouches for it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -21,7 +21,7 @@ from node.crypto.domains import Domain
 from node.store.certificates import CertificateRow
 from node.store.statesql import state_rows
 from node.types.certificate import Certificate, CertifyMessage
-from node.types.ids import NO_BLOCK, AtxID, Beacon
+from node.types.ids import NO_BLOCK, AtxID, Beacon, BlockID
 from node.types.layer import EpochID, LayerID
 
 
@@ -231,6 +231,14 @@ class CertificateChecker:
         data = row.ballot.inner.epoch_data
         found = None if data is None else self.context.find_active_set(data.active_set_hash)
         return set() if found is None else set(found.active_set.atx_ids)
+
+
+def hare_output(rows: Mapping[BlockID, bool]) -> BlockID | None:
+    """Return what hare agreed on; no block if several certificates contradict each other."""
+    valid = [block for block, is_valid in rows.items() if is_valid]
+    if len(valid) > 1:
+        return NO_BLOCK
+    return valid[0] if valid else None
 
 
 def _vrf_work(beacon: Beacon, message: CertifyMessage) -> VrfWork:

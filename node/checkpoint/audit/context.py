@@ -12,7 +12,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from node.base.lru import LruMap
 from node.checkpoint.audit.findings import Ledger, ObjectKind
 from node.checkpoint.audit.parameters import AuditParameters
-from node.checkpoint.audit.rows import Unreadable, count_rows, read_rows
+from node.checkpoint.audit.rows import KnownRows, Unreadable, count_rows, read_rows
 from node.checkpoint.audit.verdicts import Verdicts
 from node.checkpoint.audit.work import HOLDS, SignatureWork, Work
 from node.consensus.activation.rules import publish_epoch_of
@@ -42,6 +42,8 @@ R = TypeVar("R")
 
 CACHED_ATXS: Final = 100_000
 """ATXs in memory; one takes half a kilobyte."""
+CACHED_ROWS: Final = 4096
+"""Rows in memory; one takes 2 KiB, rarely more."""
 CACHED_EPOCHS: Final = 2
 """Epochs whose weights are in memory."""
 REPORTED_EACH: Final = 50
@@ -183,6 +185,7 @@ class AuditContext:
     verdicts: Verdicts
     report: ReportProgress
     facts: Facts = field(default_factory=Facts)
+    known_rows: KnownRows = field(default_factory=lambda: LruMap(CACHED_ROWS))
 
     _total: int = 0
     """Rows of all tables."""
@@ -219,7 +222,7 @@ class AuditContext:
             where: an SQL condition, with an order.
             foresee: tells what work a row will need; it is done ahead.
         """
-        rows = read_rows(self.file, table, where)
+        rows = read_rows(self.file, self.known_rows, table, where)
         if foresee is not None:
             rows = self.verdicts.ahead(rows, partial(_foresee_readable, foresee))
         for row in rows:
@@ -238,7 +241,7 @@ class AuditContext:
 
     def look(self, table: Table[R], where: str, *values: SqlValue) -> Iterator[R]:
         """Yield the rows that a condition selects and that can be read."""
-        for row in read_rows(self.file, table, where, *values):
+        for row in read_rows(self.file, self.known_rows, table, where, *values):
             if not isinstance(row, Unreadable):
                 yield row
 

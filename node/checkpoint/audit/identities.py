@@ -7,15 +7,16 @@ from typing import Final
 from node.base import scale
 from node.base.errors import DecodeError, RejectError
 from node.checkpoint.audit.context import AuditContext
-from node.checkpoint.audit.findings import NOTHING, STORED, ObjectKind
-from node.checkpoint.audit.work import PostWork, Work
+from node.checkpoint.audit.findings import NOTHING, STORED, STORED_ROW, ObjectKind
+from node.checkpoint.audit.work import HOLDS, PostWork, Work
 from node.consensus.activation.rules import SECOND_VERSION
 from node.consensus.malfeasance.rules import check_proof, culprit_of, make_post_accusation
 from node.consensus.malfeasance.wire import InvalidPostIndex, MalfeasanceProof
 from node.crypto.domains import Domain
+from node.store.atxs import AtxPost
 from node.store.statesql import state_rows
 from node.types.atx_v2 import ActivationTxV2, MarriageCertificate
-from node.types.ids import NO_ATX, SmesherID
+from node.types.ids import NO_ATX, AtxID, SmesherID
 
 RECEIVED: Final = "when it was received"
 
@@ -48,14 +49,8 @@ def check_identities(context: AuditContext) -> None:
             _check_accusation(context, proof.data)
     kind = ObjectKind.SECOND_MALFEASANCE
     for second in context.scan(kind, state_rows.MALFEASANCE):
-        ledger.skip(kind, RECEIVED)
-        ledger.skip(kind, "its proof")
-        context.facts.malicious.add(second.smesher)
-        if second.marriage_id is not None:
-            married = context.find(state_rows.MARRIAGES, "id = ?", second.marriage_id)
-            ledger.compare(
-                kind, second.smesher, "marriage", "one", NOTHING if married is None else "one"
-            )
+        # Nothing in these versions makes such a proof, or could verify it.
+        ledger.fail(kind, second.smesher, "format", NOTHING, STORED_ROW)
 
 
 def _foresee_label(context: AuditContext, row: state_rows.IdentityRow) -> Iterable[Work]:
@@ -150,3 +145,53 @@ def _check_certificate(
     verifier = context.parameters.verifier
     if not verifier.verify(Domain.MARRIAGE, row.smesher, bytes(wire.smesher), row.signature):
         raise RejectError(f"not by {row.smesher.hex()}")
+
+
+def check_succession(context: AuditContext) -> None:
+    """Check that whoever published two ATXs after the same one is known to have misbehaved.
+
+    A node notices it when an ATX comes that does not name the newest one it knows as its
+    previous, and another one names the same.
+    """
+    kind, ledger = ObjectKind.ATX, context.ledger
+    if context.has_findings(ObjectKind.POST) or context.has_findings(kind):
+        ledger.skip(kind, "order of ATXs: some differ")
+        return
+    for post in context.look(state_rows.POSTS, "1 ORDER BY publish_epoch, atxid"):
+        rival = None if post.smesher in context.facts.malicious else _rival(context, post)
+        if rival is None:
+            ledger.hold(kind, post.atx, "one ATX after another", HOLDS)
+        else:
+            ledger.miss(
+                ObjectKind.MALFEASANCE,
+                post.smesher,
+                f"ATXs {rival.hex()} and {post.atx.hex()}, which come after the same one",
+            )
+
+
+def _rival(context: AuditContext, post: AtxPost) -> AtxID | None:
+    """Return an earlier ATX with the same previous one; None where no node need have noticed."""
+    newest = context.find(
+        state_rows.POSTS,
+        "pubkey = ? AND publish_epoch < ? ORDER BY publish_epoch DESC LIMIT 1",
+        post.smesher,
+        post.publish_epoch,
+    )
+    if newest is None or newest.atx == post.previous_atx:
+        return None
+    other = context.find(
+        state_rows.POSTS,
+        "pubkey = ? AND prev_atxid IS ? AND atxid != ?",
+        post.smesher,
+        post.previous_atx,
+        post.atx,
+    )
+    if other is None:
+        return None
+    own, *before = (_received(context, atx) for atx in (post.atx, newest.atx, other.atx))
+    return other.atx if own > max(before) else None
+
+
+def _received(context: AuditContext, atx: AtxID) -> int:
+    row = context.find(state_rows.ATXS, "id = ?", atx)
+    return 0 if row is None else row.received_ns

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from node.base.errors import PreconditionError
+from node.checkpoint.audit.certificates import hare_output
 from node.checkpoint.audit.context import AuditContext, Cursor, KnownBlock
 from node.checkpoint.audit.findings import NOTHING, ObjectKind
 from node.checkpoint.audit.results import compare_results
@@ -83,9 +84,19 @@ class LayerChecker:
             recorded = {account.address: account for account in accounts.take(row.layer)}
             paid = {reward.smesher: reward for reward in rewards.take(row.layer)}
             self._check_layer(row, recorded, paid)
+        self._tell_missing(before)
         for cursor in (accounts, rewards):
             while cursor.place is not None:
                 self._tell_extra(accounts.take(cursor.place), rewards.take(cursor.place))
+
+    def _tell_missing(self, last: LayerID | None) -> None:
+        """Tell of layers behind the last one whose content is in the file."""
+        facts = self.context.facts
+        for layer in sorted(facts.blocks.keys() | facts.certified.keys()):
+            if last is None or layer > last:
+                has_block = layer in facts.blocks
+                what = "its block" if has_block else "its certificate"
+                self.context.ledger.miss(ObjectKind.LAYER, layer, what)
 
     # --- the beginning ---
 
@@ -169,6 +180,7 @@ class LayerChecker:
         is_genesis = layer <= self.context.parameters.time.effective_genesis
         if row.applied_block is None and row.state_hash is None and not is_genesis:
             ledger.skip(kind, "not applied yet")
+            ledger.compare(kind, layer, "mesh hash", None, row.mesh_hash)
             self._tell_extra(accounts.values(), rewards.values())
             return
         if not row.is_processed:
@@ -202,7 +214,9 @@ class LayerChecker:
         facts, ledger, layer = self.context.facts, self.context.ledger, row.layer
         blocks = sorted(facts.blocks.get(layer, ()), key=lambda block: (block.height, block.id))
         recorded = NO_BLOCK if row.applied_block is None else row.applied_block
-        agreed = _hare_output(facts.certified.get(layer, {}))
+        # A layer is applied with a block or with the empty one, never without saying so.
+        ledger.compare(ObjectKind.LAYER, layer, "applied block", recorded, row.applied_block)
+        agreed = hare_output(facts.certified.get(layer, {}))
         by_id = {block.id: block for block in blocks}
         valid = [block.id for block in blocks if block.valid]
         expected = valid[0] if valid else self._undecided(agreed, by_id)
@@ -357,14 +371,6 @@ class LayerChecker:
                     "layer reward": (mine.layer_reward, theirs.layer_reward),
                 },
             )
-
-
-def _hare_output(rows: dict[BlockID, bool]) -> BlockID | None:
-    """Return what hare agreed on; no block if several certificates contradict each other."""
-    valid = [block for block, is_valid in rows.items() if is_valid]
-    if len(valid) > 1:
-        return NO_BLOCK
-    return valid[0] if valid else None
 
 
 def _name(account: Account) -> str:

@@ -1,6 +1,6 @@
 """What a network demands, as an audit needs it, out of a node's configuration."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from node.base.bech32 import decode_address
@@ -11,11 +11,12 @@ from node.config.model.root import NodeConfig
 from node.consensus.activation.parameters import proof_parameters
 from node.consensus.activation.rules import AtxParameters
 from node.consensus.certifier.rules import threshold_of
+from node.consensus.tortoise.parameters import TortoiseParameters, tortoise_parameters
 from node.crypto.ed25519 import Verifier
 from node.types.account import Account
 from node.types.address import Address
-from node.types.ids import GenesisID
-from node.types.layer import EpochID
+from node.types.ids import Beacon, GenesisID
+from node.types.layer import EpochID, LayerID
 from node.types.layer_time import LayerTime
 from node.vm.apply import VmParameters
 from node.vm.genesis import genesis_accounts
@@ -32,6 +33,8 @@ class AuditParameters:
     atx: AtxParameters
     genesis: tuple[Account, ...]
     """Accounts at layer 0."""
+
+    tortoise: TortoiseParameters
 
     layer_size: int
     """Slots in a layer."""
@@ -51,10 +54,19 @@ class AuditParameters:
     confidence_param: int
     """Layers of an epoch in which committees are still those of the epoch before."""
 
+    standalone_beacon: Beacon | None
+    """Beacon of the first epoch with ballots, where a single node is the network."""
+
     @property
     def threshold(self) -> int:
         """Seats that make a certificate."""
         return threshold_of(self.committee)
+
+    def restored_at(self, layer: LayerID) -> Self:
+        """Return the rules for a file that begins with a checkpoint."""
+        time = replace(self.time, restored_layer=layer)
+        tortoise = replace(self.tortoise, effective_genesis=time.effective_genesis)
+        return replace(self, time=time, tortoise=tortoise)
 
     @classmethod
     def of(cls, config: NodeConfig) -> Self:
@@ -97,10 +109,12 @@ class AuditParameters:
                 (Address(decode_address(address, prefix)), balance)
                 for address, balance in genesis.accounts.items()
             ),
+            tortoise=tortoise_parameters(config, time),
             layer_size=config.main.layer_average_size,
             minimum_weights=config.tortoise.minimal_active_set_weight,
             hdist=config.tortoise.hdist,
             max_exceptions=config.tortoise.max_exceptions,
             committee=config.certificate.committee_size or config.hare3.committee,
+            standalone_beacon=Beacon(identity[: Beacon.SIZE]) if config.main.standalone else None,
             confidence_param=config.hare_eligibility.confidence_param,
         )

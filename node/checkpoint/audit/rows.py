@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from node.base.errors import StoreError
+from node.base.lru import LruMap
 from node.store.statesql.files import SqlFile
 from node.store.statesql.forms import EPOCH, LAYER, SqlValue, Table
 from node.types.layer import MAX_LAYER
@@ -27,6 +28,12 @@ class Unreadable:
 
 Read: TypeAlias = R | Unreadable
 
+KnownRows: TypeAlias = LruMap[tuple[str, tuple[SqlValue, ...]], object]
+"""Rows by table and column values, from which they follow: many are read several times."""
+
+LARGEST: Final = 16 << 10
+"""Bytes of the largest row that is worth to be known."""
+
 
 class TolerantTable(Table[Read[R]], Generic[R]):
     """A table whose malformed rows are read as ``Unreadable``.
@@ -35,13 +42,27 @@ class TolerantTable(Table[Read[R]], Generic[R]):
     a number that is no flag, an encoding that another one could stand for.
     """
 
-    def __init__(self, table: Table[R]) -> None:
+    def __init__(self, table: Table[R], known: KnownRows) -> None:
+        """Take a table, and the rows that were read before."""
         self.name = table.name
         self.columns = table.columns
         self._table = table
+        self._known = known
 
     def read(self, values: tuple[SqlValue, ...]) -> Read[R]:
         """Return the row, or why there is none."""
+        if float in map(type, values):
+            # Equal to a number that is none, and no node writes it.
+            return self._read(values)
+        key = self.name, values
+        known = self._known.get(key)
+        if known is None:
+            known = self._read(values)
+            if sum(len(value) for value in values if isinstance(value, bytes)) <= LARGEST:
+                self._known.put(key, known)
+        return cast("Read[R]", known)
+
+    def _read(self, values: tuple[SqlValue, ...]) -> Read[R]:
         try:
             row = self._table.read(values)
         except (StoreError, AttributeError) as error:
@@ -73,11 +94,11 @@ def _blob(value: SqlValue) -> SqlValue:
 
 
 def read_rows(
-    file: SqlFile, table: Table[R], where: str = "", *values: SqlValue
+    file: SqlFile, known: KnownRows, table: Table[R], where: str = "", *values: SqlValue
 ) -> Iterator[Read[R]]:
     """Yield the rows of a table; the last one is ``Unreadable`` if the file itself is damaged."""
     try:
-        yield from file.rows(TolerantTable(table), where, *values)
+        yield from file.rows(TolerantTable(table, known), where, *values)
     except StoreError as error:
         yield Unreadable(f"table {table.name}", str(error))
 

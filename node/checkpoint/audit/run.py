@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -21,10 +20,11 @@ from node.checkpoint.audit.certificates import CertificateChecker
 from node.checkpoint.audit.context import AuditContext, Cursor, ReportProgress
 from node.checkpoint.audit.crews import Crew
 from node.checkpoint.audit.findings import AuditReport, Ledger, ObjectKind, Summary
-from node.checkpoint.audit.identities import check_identities, check_marriages
+from node.checkpoint.audit.identities import check_identities, check_marriages, check_succession
 from node.checkpoint.audit.layers import LayerChecker
 from node.checkpoint.audit.parameters import AuditParameters
 from node.checkpoint.audit.poets import check_poets
+from node.checkpoint.audit.rows import KnownRows
 from node.checkpoint.audit.transactions import (
     check_proposal_transactions,
     check_touched,
@@ -32,6 +32,7 @@ from node.checkpoint.audit.transactions import (
     check_unapplied,
 )
 from node.checkpoint.audit.verdicts import NoNotes, Notes, Verdicts
+from node.checkpoint.audit.votes import VoteChecker
 from node.store.statesql import state_rows
 from node.store.statesql.files import SqlFile, check_tables, open_state_sql
 from node.types.layer import EpochID, LayerID
@@ -109,6 +110,7 @@ def audit(
     crew: Crew,
     report: ReportProgress,
     notes: Notes | None = None,
+    known_rows: KnownRows | None = None,
 ) -> AuditReport:
     """Compute everything in a state database again and compare.
 
@@ -118,6 +120,7 @@ def audit(
         crew: does what takes long.
         report: takes the progress.
         notes: remembers what the crew did; nothing unless given.
+        known_rows: rows that were read before, perhaps of another file.
 
     Raises:
         ConfigError: the file is of another network.
@@ -125,8 +128,7 @@ def audit(
     """
     recovery = _read_recovery(file)
     if recovery is not None:
-        time = replace(parameters.time, restored_layer=recovery)
-        parameters = replace(parameters, time=time)
+        parameters = parameters.restored_at(recovery)
     context = AuditContext(
         file=file,
         parameters=parameters,
@@ -134,6 +136,8 @@ def audit(
         verdicts=Verdicts(crew, notes or NoNotes()),
         report=report,
     )
+    if known_rows is not None:
+        context.known_rows = known_rows
     _check_network(context)
     _check_file(context, recovery)
     layers = LayerChecker(context=context, restored=recovery)
@@ -156,11 +160,13 @@ def _run_checkers(context: AuditContext, layers: LayerChecker) -> None:
     check_poets(context)
     check_atxs(context)
     check_marriages(context)
+    check_succession(context)
     check_active_sets(context)
     check_transactions(context)
     _check_by_epoch(context)
     CertificateChecker(context).check()
     check_block_transactions(context)
+    VoteChecker(context).check()
     layers.check()
     check_unapplied(context, layers.state)
     check_touched(context)
@@ -178,11 +184,11 @@ def _check_by_epoch(context: AuditContext) -> None:
             "1 ORDER BY layer, id",
             foresee=ForeseenBallots(context).works,
         ),
-        lambda row: time.epoch_of(row.ballot.layer),
+        lambda row: time.epoch_of(row.layer),
     )
     blocks = Cursor(
         context.scan(ObjectKind.BLOCK, state_rows.BLOCKS, "1 ORDER BY layer, id"),
-        lambda row: time.epoch_of(row.block.layer),
+        lambda row: time.epoch_of(row.layer),
     )
     ballot_checker = BallotChecker(context)
     block_checker = BlockChecker(context, ballot_checker)

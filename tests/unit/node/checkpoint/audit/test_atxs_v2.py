@@ -271,14 +271,33 @@ def test_a_marriage_in_damaged_bytes_is_not_judged(second: Recorded) -> None:
     assert (marriages.findings, marriages.unchecked) == ({}, {"its ATX is damaged": 2})
 
 
-def test_verdicts_of_the_second_format_are_counted(second: Recorded) -> None:
+def test_verdicts_of_the_second_format_are_told_because_nothing_makes_them(
+    second: Recorded,
+) -> None:
     marry(second)
     second.run("DROP TRIGGER IF EXISTS malfeasance_check_marriage_id_exists")
     second.run("INSERT INTO malfeasance VALUES (?, 1, 5, NULL, NULL)", OTHER.smesher_id)
-    assert kinds_of(second, ObjectKind.SECOND_MALFEASANCE) == []
-    second.run("DROP TRIGGER IF EXISTS malfeasance_check_marriage_id_update_exists")
-    second.run("UPDATE malfeasance SET marriage_id = 9")
-    assert kinds_of(second, ObjectKind.SECOND_MALFEASANCE) == ["marriage"]
+    assert kinds_of(second, ObjectKind.SECOND_MALFEASANCE) == ["format"]
+
+
+def test_who_marries_twice_or_without_a_row_or_consent_is_found(second: Recorded) -> None:
+    ceremony = marry(second)
+    second.run("DELETE FROM marriages WHERE pubkey = ?", OTHER.smesher_id)
+    assert kinds_of(second, ObjectKind.MARRIAGE) == ["in the file"]
+    own, other = ceremony.marriages
+    for marriages, rule in (
+        ((own, replace(other, signature=own.signature)), "consent"),
+        ((own, other, other), "married once"),
+        ((own, replace(other, reference_atx=AtxID(b"u" * 32))), "in the file"),
+    ):
+        changed = signed(ceremony, marriages=marriages)
+        blob = scale.encode(changed)
+        second.run(
+            "UPDATE atx_blobs SET id = ?, atx = ? WHERE id = ?", changed.id, blob, ceremony.id
+        )
+        second.run("UPDATE atxs SET id = ? WHERE id = ?", changed.id, ceremony.id)
+        assert rule in [f.rule for f in second.audit().findings], rule
+        ceremony = changed
 
 
 def test_the_configuration_names_the_epoch_of_version_2() -> None:

@@ -1,29 +1,46 @@
 """Objects that are signed and named as they should be, and break a rule all the same."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from node.base import scale
-from node.checkpoint.audit.findings import AuditReport, ObjectKind
+from node.checkpoint.audit.context import AuditContext, KnownBlock
+from node.checkpoint.audit.findings import AuditReport, Ledger, ObjectKind
+from node.checkpoint.audit.identities import check_succession
+from node.checkpoint.audit.run import open_audited
+from node.checkpoint.audit.verdicts import Verdicts
+from node.checkpoint.audit.votes import VoteChecker
 from node.consensus.malfeasance.wire import InvalidPostIndex, MalfeasanceProof
 from node.crypto.domains import Domain
+from node.store.statesql import state_rows
 from node.types.active_set import EpochActiveSet, active_set_hash
 from node.types.address import Address
 from node.types.atx_v1 import ActivationTxV1
 from node.types.ballot import Ballot, Vote
 from node.types.block import Block, RationalWeight
 from node.types.certificate import Certificate
-from node.types.ids import NO_BLOCK, PADDED_SIZE, AtxID, BallotID, BlockID, Hash32, TransactionID
+from node.types.ids import (
+    NO_BLOCK,
+    PADDED_SIZE,
+    AtxID,
+    BallotID,
+    BlockID,
+    Hash32,
+    SmesherID,
+    TransactionID,
+)
 from node.types.layer import EpochID, LayerID
 from node.types.transaction import RawTransaction, TransactionHeader, TransactionResult
 from node.vm import sdk
 from node.vm.parsing import parse
 from node.vm.registry import load_instance
 from node.vm.templates.base import Instance
-from tests.support.audits import DATA, Found, Recorded, chain_signer
+from tests.support.audits import CREW, DATA, Found, Recorded, auditor, chain_signer
 
 K = ObjectKind
 UNKNOWN = AtxID(b"u" * 32)
@@ -413,3 +430,149 @@ def test_a_changed_order_of_transactions_is_found(chain: Recorded) -> None:
     chain.run("DELETE FROM proposal_transactions WHERE layer = 21")
     skipped = unchecked(chain.audit(), K.PROPOSAL_TRANSACTION)
     assert skipped["the proposals of the block are not in the file"] == 1
+
+
+# --- votes, successions, beacons ---
+
+
+@contextmanager
+def surroundings(recorded: Recorded, *, valid: bool = True) -> Iterator[AuditContext]:
+    """Lend what earlier checkers leave, with a decision about the block of layer 21."""
+    with open_audited(recorded.path) as file:
+        context = AuditContext(
+            file=file,
+            parameters=auditor(recorded.config).parameters,
+            ledger=Ledger(),
+            verdicts=Verdicts(CREW),
+            report=lambda *_: None,
+        )
+        for row in context.look(state_rows.BLOCKS, "1"):
+            decided = valid if row.layer == LayerID(21) else row.valid
+            known = KnownBlock(row.id, row.block.tick_height, decided)
+            context.facts.blocks.setdefault(row.layer, []).append(known)
+        for certificate in context.look(state_rows.CERTIFICATES, "1"):
+            context.facts.certified.setdefault(certificate.layer, {})[certificate.block] = True
+        yield context
+
+
+def told_by(context: AuditContext) -> list[tuple[ObjectKind, str, str]]:
+    """Return kind, rule and object of all differences."""
+    return [(one.kind, one.rule, one.id) for one in context.ledger.findings]
+
+
+@pytest.mark.parametrize("valid", [False, True])
+def test_a_decision_against_the_votes_is_found(chain: Recorded, *, valid: bool) -> None:
+    block = chain.value("SELECT hex(substr(id, 1, 20)) FROM blocks WHERE layer = 21").lower()
+    with surroundings(chain, valid=valid) as context:
+        VoteChecker(context).check()
+        assert told_by(context) == ([] if valid else [(K.BLOCK, "votes", block)])
+        assert context.ledger.tallies[K.BLOCK].checks["votes"] == 1
+
+
+def test_votes_of_a_file_that_begins_with_a_checkpoint_are_not_counted(chain: Recorded) -> None:
+    with surroundings(chain) as context:
+        context.parameters = context.parameters.restored_at(LayerID(21))
+        VoteChecker(context).check()
+        told = context.ledger.tallies[K.BLOCK].unchecked
+    assert dict(told) == {"votes: the file begins after genesis": 1}
+
+
+def test_ballots_that_cannot_be_counted_are_told(chain: Recorded) -> None:
+    chain.run("DELETE FROM ballots WHERE layer = 20")
+    with surroundings(chain) as context:
+        VoteChecker(context).check()
+        told = context.ledger.tallies[K.BALLOT].unchecked
+    assert dict(told) == {"votes: they cannot be counted": 2}
+
+
+def test_two_atxs_after_the_same_one_need_a_proof(second: Recorded) -> None:
+    smesher = second.value("SELECT pubkey FROM atxs WHERE epoch = 5").hex()
+    newest, previous = second.run("SELECT atxid, prev_atxid FROM posts ORDER BY publish_epoch")[-1]
+    with surroundings(second) as context:
+        check_succession(context)
+        assert told_by(context) == []
+    rivals = b"r" * 32, b"l" * 32
+    for number, atx in enumerate(rivals, 1):
+        second.run(
+            "INSERT INTO posts SELECT ?, pubkey, ?, 0, 1, ? FROM atxs WHERE id = ?",
+            atx,
+            previous,
+            5 + number,
+            newest,
+        )
+        second.run(
+            "INSERT INTO atxs SELECT ?, epoch + ?, effective_num_units, NULL, nonce, "
+            "base_tick_height, tick_count, sequence, pubkey, coinbase, received + ?, validity, "
+            "NULL, weight FROM atxs WHERE id = ?",
+            atx,
+            number,
+            number,
+            newest,
+        )
+    with surroundings(second) as context:
+        check_succession(context)
+        assert told_by(context) == [(K.MALFEASANCE, "in the file", smesher)] * 2
+        context.facts.malicious.add(SmesherID(bytes.fromhex(smesher)))
+        check_succession(context)
+        context.ledger.fail(K.POST, "one", "rule", 1, 2)
+        check_succession(context)
+        assert len(context.ledger.findings) == 3
+        assert context.ledger.tallies[K.ATX].unchecked == {"order of ATXs: some differ": 1}
+
+
+def test_nobody_need_notice_an_atx_that_came_before_the_newest(second: Recorded) -> None:
+    newest, previous, smesher = second.run(
+        "SELECT atxid, prev_atxid, pubkey FROM posts ORDER BY publish_epoch"
+    )[-1]
+    second.run("INSERT INTO posts VALUES (?, ?, ?, 0, 1, 6)", b"r" * 32, smesher, previous)
+    second.run("DELETE FROM atxs WHERE id = ?", newest)
+    with surroundings(second) as context:
+        check_succession(context)
+        assert told_by(context) == []
+    second.run("UPDATE posts SET prev_atxid = ? WHERE publish_epoch = 6", b"x" * 32)
+    with surroundings(second) as context:
+        check_succession(context)
+        assert told_by(context) == []
+
+
+def test_the_first_beacon_of_a_single_node_follows_from_its_genesis(chain: Recorded) -> None:
+    chain.run("UPDATE beacons SET beacon = x'01020304' WHERE epoch = 2")
+    assert (K.BEACON, "beacon of the first epoch") in chain.differences()
+    chain.run("UPDATE beacons SET epoch = 1")
+    assert (K.BEACON, "epoch") in chain.differences()
+
+
+# --- what is named, and what stands alone ---
+
+
+def test_a_ballot_that_a_supported_block_rewards_is_missed(chain: Recorded) -> None:
+    chain.run("DELETE FROM ballots WHERE layer = 21")
+    atx = chain.value("SELECT id FROM atxs").hex()
+    found = [f for f in chain.audit().findings if f.kind is K.BALLOT and f.rule == "in the file"]
+    # The ballot of the next layer, which rests on it, cannot vote either.
+    assert [one.id for one in found] in ([f"of ATX {atx} in layer 21"], [])
+
+
+def test_layers_behind_the_last_one_are_missed(chain: Recorded) -> None:
+    chain.run("DELETE FROM layers WHERE id = 22")
+    assert (K.LAYER, "in the file") in chain.differences()
+    chain.run("DELETE FROM blocks WHERE layer = 22")
+    assert (K.LAYER, "in the file") in chain.differences()
+
+
+def test_a_layer_is_applied_with_saying_so_or_not_at_all(chain: Recorded) -> None:
+    chain.run("UPDATE layers SET applied_block = NULL WHERE id = 20")
+    assert (K.LAYER, "applied block") in chain.differences()
+    chain.run("UPDATE layers SET state_hash = NULL, applied_block = NULL WHERE id = 22")
+    assert (K.LAYER, "mesh hash") in chain.differences()
+
+
+@pytest.mark.parametrize("value", [2, 3, 1 << 40])
+def test_an_atx_that_is_not_sound_is_found(chain: Recorded, value: int) -> None:
+    chain.run("UPDATE atxs SET validity = ?", value)
+    assert chain.differences() == [(K.ATX, "validity")]
+
+
+def test_only_atxs_out_of_a_checkpoint_have_no_bytes(chain: Recorded) -> None:
+    chain.run("UPDATE atx_blobs SET atx = NULL, version = NULL")
+    assert (K.ATX_BLOB, "bytes") in chain.differences()

@@ -231,7 +231,7 @@ def test_a_proof_against_somebody_else_is_found(malfeasance: Recorded) -> None:
 
 def test_a_missing_proof_shows_in_what_it_proves(malfeasance: Recorded) -> None:
     malfeasance.run("DELETE FROM identities")
-    assert malfeasance.differences() == [(K.ATX, "one ATX in an epoch")]
+    assert malfeasance.differences() == [(K.MALFEASANCE, "in the file")]
 
 
 def test_a_damaged_proof_is_found(malfeasance: Recorded) -> None:
