@@ -1,0 +1,441 @@
+"""The beacon protocol alone: some epochs of it on many nodes, some of which are dishonest.
+
+Every node has the handler, the service and the machine of the daemon; only links, clock and
+keys come from the seed.  Dishonest nodes do all that can be done about a beacon: they give
+their proposal away at the last moment, so that it is in time for some and late for others;
+they tell every second node other first votes; and they vote the other way round there.
+
+Honest nodes must not come to two different beacons.
+
+Source: beacon digest sections 6 and 9.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from node.base import scale
+from node.config.durations import Nanoseconds
+from node.config.model.consensus import BeaconConfig
+from node.consensus.beacon.handler import (
+    FIRST_VOTES,
+    FOLLOWING_VOTES,
+    PROPOSALS,
+    WEAK_COIN,
+    BeaconHandler,
+)
+from node.consensus.beacon.service import BeaconService
+from node.consensus.beacon.weakcoin import WeakCoin
+from node.consensus.beacon.wire import (
+    FirstVotesBody,
+    FirstVotesMessage,
+    FollowingVotesBody,
+    FollowingVotesMessage,
+)
+from node.consensus.malfeasance.guard import EquivocationGuard
+from node.crypto.domains import Domain
+from node.crypto.ed25519 import Signer, Verifier, private_key_of
+from node.events import Bus
+from node.layer_ticker import LoopClock
+from node.net.memory import MemoryEnd, MemoryNetwork
+from node.net.ports import Gossip, GossipHandler
+from node.sim.links import Randomness, SeededLinks
+from node.sim.virtual_time import simulate
+from node.store.atxs import put_atx
+from node.store.db import LevelDB
+from node.types.address import Address
+from node.types.atx import Atx
+from node.types.ids import NO_ATX, AtxID, Beacon, BeaconProposal, GenesisID
+from node.types.layer import EpochID
+from node.types.layer_time import LayerTime
+
+SECOND_NS: Final = 10**9
+TIME: Final = LayerTime(
+    genesis_ns=1_700_000_000 * SECOND_NS, layer_duration_ns=300 * SECOND_NS, layers_per_epoch=20
+)
+FIRST_EPOCH: Final = 2
+"""The one after the epoch of the effective genesis."""
+LOWEST_S: Final = 0.02
+HIGHEST_S: Final = 1.0
+"""Time that a message takes on a link."""
+LAST_MOMENT_NS: Final = SECOND_NS // 100
+"""How long before the end of the phase a dishonest proposal arrives."""
+SAMPLE_NS: Final = SECOND_NS // 1000
+"""How long before the votes are counted they are looked at."""
+UNITS: Final = 4
+WEIGHT: Final = 1000
+"""Of every node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeaconPlan:
+    """What is run; it determines everything that happens."""
+
+    nodes: int
+    epochs: int
+
+    adversaries: int
+    """Nodes that do what they can to divide the others."""
+
+    rounds: int
+    """Voting rounds, with the first one."""
+
+    lost_per_million: int
+    """Messages lost on each link, of a million."""
+
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeVotes:
+    """A node at the end of a round."""
+
+    node: str
+    support: int
+    """Proposals that enough weight is for."""
+
+    against: int
+    undecided: int
+    supported: tuple[BeaconProposal, ...]
+
+    coin: bool | None
+    """Thrown after the round, for the undecided; None after the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VotingRound:
+    """A round of voting, when all votes of it that arrive have arrived."""
+
+    epoch: EpochID
+    round: int
+
+    offset_s: float
+    """When the votes are counted, after the start of the epoch."""
+
+    nodes: tuple[NodeVotes, ...]
+    """The honest ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochOutcome:
+    """What the honest nodes ended an epoch with."""
+
+    epoch: EpochID
+    """Epoch whose beacon it is."""
+
+    beacons: dict[str, Beacon | None]
+
+    @property
+    def agreed(self) -> bool:
+        """Tell whether no two nodes have different beacons."""
+        return len({beacon for beacon in self.beacons.values() if beacon is not None}) <= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeaconReport:
+    """How a run went."""
+
+    plan: BeaconPlan
+    rounds: tuple[VotingRound, ...]
+    outcomes: tuple[EpochOutcome, ...]
+
+    @property
+    def agreed(self) -> bool:
+        """Tell whether the honest nodes agreed in every epoch."""
+        return all(outcome.agreed for outcome in self.outcomes)
+
+
+@dataclass
+class WatchedCoin(WeakCoin):
+    """A weak coin that remembers what was thrown."""
+
+    thrown: dict[tuple[EpochID, int], bool | None] = field(default_factory=dict)
+
+    def finish_round(self) -> bool | None:
+        """See WeakCoin."""
+        place = self._epoch, self._round
+        self.thrown[place] = super().finish_round()
+        return self.thrown[place]
+
+
+@dataclass(kw_only=True)
+class WatchedHandler(BeaconHandler):
+    """A handler whose coin can be looked at."""
+
+    coins: WatchedCoin = field(init=False)
+
+    def __post_init__(self) -> None:
+        """See BeaconHandler."""
+        super().__post_init__()
+        self.coins = WatchedCoin(
+            last_round=self.config.rounds_number,
+            find_miner=self.find_miner,
+            check_vrf=self.verifier.verify_vrf,
+        )
+        self.coin = self.coins
+
+
+@dataclass(kw_only=True)
+class TwoFacedGossip:
+    """The gossip of a dishonest node: every second peer hears something else, or late."""
+
+    end: MemoryEnd
+    signer: Signer
+    clock: LoopClock
+    proposal_ns: int
+    """Length of the proposal phase."""
+
+    _handlers: dict[str, GossipHandler] = field(default_factory=dict)
+
+    def register(self, topic: str, handler: GossipHandler) -> None:
+        """See Gossip."""
+        self._handlers[topic] = handler
+        self.end.register(topic, handler)
+
+    async def publish(self, topic: str, data: bytes) -> None:
+        """See Gossip."""
+        await self._handlers[topic](self.end.local, data)
+        faces = (data, self._other_face(topic, data))
+        peers = [end for name, end in self.end.network.ends.items() if name != self.end.local]
+        for number, peer in enumerate(peers):
+            delay = self.end.network.links.delay_s(self.end.local, peer.local)
+            if topic == PROPOSALS:
+                # Whoever hears it tells the others, but the phase is over by then.
+                delay = self._until_last_moment_s() if number % 2 else None
+            if delay is not None:
+                peer.receive_later(self.end.local, topic, faces[number % 2], delay)
+
+    def _until_last_moment_s(self) -> float:
+        now_ns = self.clock.now_ns()
+        epoch = TIME.epoch_of(TIME.layer_at(now_ns))
+        ends_ns = TIME.epoch_start(epoch) + self.proposal_ns
+        return max(0, ends_ns - LAST_MOMENT_NS - now_ns) / SECOND_NS
+
+    def _other_face(self, topic: str, data: bytes) -> bytes:
+        if topic == FIRST_VOTES:
+            return scale.encode(self._doubting(scale.decode(FirstVotesMessage, data).body))
+        if topic == FOLLOWING_VOTES:
+            return scale.encode(self._inverted(scale.decode(FollowingVotesMessage, data).body))
+        return data
+
+    def _doubting(self, told: FirstVotesBody) -> FirstVotesMessage:
+        """Return first votes against everything."""
+        doubted = (*told.valid, *told.potentially_valid)
+        body = FirstVotesBody(epoch=told.epoch, valid=(), potentially_valid=doubted)
+        signature = self.signer.sign(Domain.BEACON_FIRST_MESSAGE, scale.encode(body))
+        return FirstVotesMessage(body=body, smesher=self.signer.smesher_id, signature=signature)
+
+    def _inverted(self, told: FollowingVotesBody) -> FollowingVotesMessage:
+        """Return votes the other way round; no leading zero byte is allowed."""
+        votes = bytes(byte ^ 0xFF for byte in told.votes).lstrip(b"\0")
+        body = FollowingVotesBody(epoch=told.epoch, round=told.round, votes=votes)
+        signature = self.signer.sign(Domain.BEACON_FOLLOWUP_MESSAGE, scale.encode(body))
+        return FollowingVotesMessage(body=body, smesher=self.signer.smesher_id, signature=signature)
+
+
+@dataclass(kw_only=True)
+class BeaconNode:
+    """One smesher's node, as far as the beacon goes."""
+
+    name: str
+    is_honest: bool
+    end: MemoryEnd
+    handler: WatchedHandler
+    service: BeaconService
+    db: LevelDB
+    local: LevelDB
+
+    def look(self, epoch: EpochID, round_: int) -> NodeVotes:
+        """Return how the node counts the votes now."""
+        tally = self.handler.machine(epoch).tally()
+        return NodeVotes(
+            node=self.name,
+            support=len(tally.support),
+            against=len(tally.against),
+            undecided=len(tally.undecided),
+            supported=tally.support,
+            coin=self.handler.coins.thrown.get((epoch, round_)),
+        )
+
+
+class BeaconSimulation:
+    """All nodes of a run."""
+
+    def __init__(self, plan: BeaconPlan, folder: Path) -> None:
+        """Make the nodes.
+
+        Args:
+            plan: what to run.
+            folder: empty; takes the databases.
+        """
+        self.plan = plan
+        self.config = beacon_config(plan.rounds)
+        self.random = Randomness(b"beacon %d" % plan.seed)
+        self.genesis = GenesisID(self.random(GenesisID.SIZE))
+        self.signers = [
+            Signer(private_key_of(self.random(32)), self.genesis) for _ in range(plan.nodes)
+        ]
+        self.clock = LoopClock(TIME.epoch_start(EpochID(FIRST_EPOCH)) - SECOND_NS)
+        self.verifier = Verifier(self.genesis)
+        self.network = MemoryNetwork(
+            links=SeededLinks(
+                random=self.random,
+                lowest_s=LOWEST_S,
+                highest_s=HIGHEST_S,
+                lost_per_million=plan.lost_per_million,
+            )
+        )
+        self.epochs = [EpochID(FIRST_EPOCH + number) for number in range(plan.epochs)]
+        atxs = [
+            self._atx(signer, EpochID(epoch - 1))
+            for epoch in self.epochs
+            for signer in self.signers
+        ]
+        self.nodes = [self._node(number, folder, atxs) for number in range(plan.nodes)]
+
+    def close(self) -> None:
+        """Close the databases."""
+        for node in self.nodes:
+            node.db.close()
+            node.local.close()
+
+    async def run(self) -> BeaconReport:
+        """Run the protocol in every epoch."""
+        rounds: list[VotingRound] = []
+        async with asyncio.TaskGroup() as tasks:
+            for node in self.nodes:
+                node.end.start(tasks)
+            services = [tasks.create_task(node.service.run()) for node in self.nodes]
+            for epoch in self.epochs:
+                await self._watch(epoch, rounds)
+            for service in services:
+                service.cancel()
+            for node in self.nodes:
+                node.end.stop()
+        return BeaconReport(
+            plan=self.plan,
+            rounds=tuple(rounds),
+            outcomes=tuple(self._outcome(EpochID(epoch + 1)) for epoch in self.epochs),
+        )
+
+    async def _watch(self, epoch: EpochID, rounds: list[VotingRound]) -> None:
+        """Look at the honest nodes at the end of every round."""
+        start_ns = TIME.epoch_start(epoch)
+        offset_ns = self.config.proposal_duration + self.config.first_voting_round_duration
+        for round_ in range(self.plan.rounds):
+            if round_:
+                offset_ns += self.config.voting_round_duration
+            await self.clock.sleep_until(start_ns + offset_ns - SAMPLE_NS)
+            seen = [node.look(epoch, round_ - 1) for node in self.nodes if node.is_honest]
+            rounds.append(
+                VotingRound(
+                    epoch=epoch,
+                    round=round_,
+                    offset_s=offset_ns / SECOND_NS,
+                    nodes=tuple(seen),
+                )
+            )
+            if round_:
+                offset_ns += self.config.weak_coin_round_duration
+        await self.clock.sleep_until(start_ns + offset_ns + SECOND_NS)
+
+    def _outcome(self, epoch: EpochID) -> EpochOutcome:
+        honest = [node for node in self.nodes if node.is_honest]
+        beacons = {node.name: node.handler.find_beacon(epoch) for node in honest}
+        return EpochOutcome(epoch=epoch, beacons=beacons)
+
+    def _node(self, number: int, folder: Path, atxs: list[Atx]) -> BeaconNode:
+        name = f"node{number}"
+        db, local = LevelDB(folder / name / "state"), LevelDB(folder / name / "local")
+        with db.batch(sync=False) as batch:
+            for atx in atxs:
+                put_atx(batch, atx, blob=None)
+        bus = Bus()
+        end = self.network.join(name)
+        handler = WatchedHandler(
+            db=db,
+            time=TIME,
+            clock=self.clock,
+            bus=bus,
+            config=self.config,
+            verifier=self.verifier,
+            listeners=(),
+        )
+        signer = self.signers[number]
+        is_honest = number >= self.plan.adversaries
+        gossip: Gossip = end
+        if not is_honest:
+            gossip = TwoFacedGossip(
+                end=end,
+                signer=signer,
+                clock=self.clock,
+                proposal_ns=self.config.proposal_duration,
+            )
+        for topic, edge in (
+            (PROPOSALS, handler.on_proposal),
+            (FIRST_VOTES, handler.on_first_votes),
+            (FOLLOWING_VOTES, handler.on_following_votes),
+            (WEAK_COIN, handler.on_weak_coin),
+        ):
+            gossip.register(topic, edge)
+        service = BeaconService(
+            handler=handler,
+            network=gossip,
+            signers=lambda: (signer,),
+            guard=EquivocationGuard(db=db, local=local, bus=bus),
+            is_synced=lambda: True,
+        )
+        return BeaconNode(
+            name=name,
+            is_honest=is_honest,
+            end=end,
+            handler=handler,
+            service=service,
+            db=db,
+            local=local,
+        )
+
+    def _atx(self, signer: Signer, epoch: EpochID) -> Atx:
+        return Atx(
+            id=AtxID(self.random(AtxID.SIZE)),
+            smesher=signer.smesher_id,
+            publish_epoch=epoch,
+            sequence=0,
+            commitment_atx=None,
+            previous_atx=NO_ATX,
+            coinbase=Address(bytes(4) + signer.smesher_id[:20]),
+            num_units=UNITS,
+            vrf_nonce=0,
+            base_tick_height=0,
+            tick_count=WEIGHT // UNITS,
+            weight=WEIGHT,
+            received_ns=1,
+            version=1,
+        )
+
+
+def beacon_config(rounds: int) -> BeaconConfig:
+    """Return parameters with which ``rounds`` rounds fit into an epoch."""
+    return BeaconConfig(
+        rounds_number=rounds,
+        grace_period_duration=Nanoseconds(10 * SECOND_NS),
+        proposal_duration=Nanoseconds(30 * SECOND_NS),
+        first_voting_round_duration=Nanoseconds(60 * SECOND_NS),
+        voting_round_duration=Nanoseconds(30 * SECOND_NS),
+        weak_coin_round_duration=Nanoseconds(10 * SECOND_NS),
+    )
+
+
+def run_beacon(plan: BeaconPlan, folder: Path) -> BeaconReport:
+    """Run a plan to its end.
+
+    Args:
+        plan: what to run.
+        folder: empty; takes the databases.
+    """
+    simulation = BeaconSimulation(plan, folder)
+    try:
+        return simulate(simulation.run())
+    finally:
+        simulation.close()
