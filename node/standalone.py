@@ -48,6 +48,7 @@ from node.post.verifier_pool import PostVerifier
 from node.runtime.files import locked, make_folder, write_new
 from node.runtime.http import open_http
 from node.runtime.workers import thread_workers
+from node.smesher.certificates import HttpCertifier
 from node.smesher.identities import Identities, Identity
 from node.smesher.keyfile import create_identity, read_identities
 from node.smesher.post_process import SpaceWanted, SupervisedPost
@@ -173,6 +174,10 @@ async def open_standalone(
         PreconditionError: another process uses the folder.
         StoreError: the folder is damaged or cannot be written.
     """
+
+    def random_below(bound: int) -> int:
+        return int.from_bytes(entropy(8), "little") % bound
+
     genesis_time = check_standalone(config)
     folder = make_folder(Path(config.main.data_folder))
     async with AsyncExitStack() as stack:
@@ -193,6 +198,7 @@ async def open_standalone(
             now_ns=clock.now_ns,
             entropy=entropy,
         )
+        http = await stack.enter_async_context(open_http())
         network = MemoryNetwork(strict=False)
         coinbase = Coinbase(_coinbase(config))
         identities = Identities()
@@ -215,7 +221,7 @@ async def open_standalone(
                     poet,
                     config.main.poet_servers[0].address,
                     poet_backoff(config.poet),
-                    lambda bound: int.from_bytes(entropy(8), "little") % bound,
+                    random_below,
                 ),
             ),
             identities=identities,
@@ -224,9 +230,9 @@ async def open_standalone(
                 for text, amount in config.genesis.accounts.items()
             ),
             coinbase=lambda: coinbase.address,
-            bootstrap=BootstrapFiles(
-                source=HttpUpdates(await stack.enter_async_context(open_http())),
-                folder=folder / BOOTSTRAP_FOLDER,
+            bootstrap=BootstrapFiles(source=HttpUpdates(http), folder=folder / BOOTSTRAP_FOLDER),
+            certifiers=HttpCertifier(
+                client=http, config=config.certifier.client, random_below=random_below
             ),
         )
         genesis_id = Node.genesis_id_of(config)
@@ -246,7 +252,6 @@ async def open_standalone(
                 post=supervised,
                 coinbase_account=coinbase,
                 provider=_provider(config),
-                throttle=config.smeshing.opts.throttle,
             ),
         )
 
@@ -270,6 +275,7 @@ async def _supervised(node: Node, post: PostProcess, stack: AsyncExitStack) -> S
             batch_size=opts.compute_batch_size,
             min_units=config.post.min_num_units,
             max_units=config.post.max_num_units,
+            throttle=opts.throttle,
         ),
         service=ServiceOptions(
             directory=directory,

@@ -5,9 +5,10 @@ Source: go-spacemesh, activation/post.go and post_supervisor.go; activation dige
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -25,9 +26,14 @@ from node.post.files import find_metadata
 from node.post.init_engines import InitEngines
 from node.post.init_options import InitOptions
 from node.post.init_run import BlockingRunner, InitProgress, run_init
+from node.post.label_sharing import RestingLabels
 from node.post.service import ProofWorker, Prover, ServiceOptions
 from node.smesher.post_registry import LocalPostClient, PostRegistry
 from node.types.ids import AtxID, SmesherID
+
+THROTTLED_PERCENT: Final = 50
+"""How much of the time labels are made where others want the device too."""
+NS_PER_S: Final = 10**9
 
 log = structlog.get_logger("post")
 
@@ -55,6 +61,10 @@ class SpaceWanted:
     batch_size: int
     min_units: int
     max_units: int
+
+    throttle: bool = False
+    """Leave the device to others for half of the time; the reference takes the setting and
+    does nothing with it."""
 
 
 @dataclass(kw_only=True)
@@ -165,7 +175,7 @@ class SupervisedPost:
             await run_init(
                 self.space.directory,
                 options,
-                self.engines,
+                self._engines(),
                 on_progress=self._on_progress,
                 blocking=self.blocking,
             )
@@ -175,6 +185,16 @@ class SupervisedPost:
             )
             raise
         self.bus.publish(InitCompleted(smesher=self.smesher))
+
+    def _engines(self) -> InitEngines:
+        """Return who computes labels, and how much of the time."""
+        if not self.space.throttle:
+            return self.engines
+        loop = asyncio.get_running_loop()
+        resting = RestingLabels(
+            self.engines.source, THROTTLED_PERCENT, clock=lambda: int(loop.time() * NS_PER_S)
+        )
+        return replace(self.engines, source=resting)
 
     def _on_progress(self, progress: InitProgress) -> None:
         self.progress = progress

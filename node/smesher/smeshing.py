@@ -99,9 +99,6 @@ class SupervisedSmeshing:
     provider: int
     """Number of the device that the label workers were opened for."""
 
-    throttle: bool = False
-    """What the operator asked for, to be told again."""
-
     list_providers: Callable[[], Awaitable[Sequence[Provider]]] = field(default=list_devices)
     """Finds the devices of this machine."""
 
@@ -144,9 +141,9 @@ class SupervisedSmeshing:
             directory=directory,
             num_units=options.num_units,
             max_file_size=options.max_file_size,
+            throttle=options.throttle,
         )
         post.service = replace(post.service, directory=directory)
-        self.throttle = options.throttle
         self.set_coinbase(coinbase)
 
     async def stop(self, *, delete_files: bool) -> None:
@@ -168,7 +165,7 @@ class SupervisedSmeshing:
             num_units=post.space.num_units,
             max_file_size=post.space.max_file_size,
             provider=self.provider,
-            throttle=self.throttle,
+            throttle=post.space.throttle,
         )
         return SetupStatus(state=post.state, labels_written=_labels_written(post), options=options)
 

@@ -1,8 +1,10 @@
 """Bootstrap files from a web server on this machine, through the real HTTP client."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -10,10 +12,20 @@ import pytest
 from node.base.errors import UnavailableError
 from node.checkpoint.bootstrap import HttpUpdates
 from node.checkpoint.bootstrap_file import SCHEMA_VERSION, EpochUpdate, encode_update, parse_update
+from node.config.durations import Instant
+from node.config.load import Override, Places, load_config
+from node.events import BeaconDecided
+from node.layer_ticker import SystemClock
+from node.poet.prover import InlineProver
+from node.poet.work import ClearEngine
 from node.runtime.http import JSON, HttpAnswer, open_http
+from node.standalone import open_standalone
+from node.store.activesets import find_active_set
+from node.types.active_set import EpochActiveSet, active_set_hash
 from node.types.ids import AtxID, Beacon
 from node.types.layer import EpochID
 
+NS = 10**9
 UPDATE = EpochUpdate(
     epoch=EpochID(2), beacon=Beacon(b"\x01\x02\x03\x04"), atx_ids=(AtxID(b"\x07" * 32),)
 )
@@ -102,3 +114,38 @@ def test_json_is_sent_and_any_answer_returned(server: str) -> None:
             return await client.post_json(f"{server}/certify", b"{}", max_bytes=100)
 
     assert asyncio.run(main()) == HttpAnswer(403, f"{JSON} {{}}".encode())
+
+
+async def test_a_node_takes_beacon_and_active_set_from_the_server(
+    server: str, tmp_path: Path
+) -> None:
+    values = {
+        # Epoch 1 of a network of one-minute epochs.
+        "genesis.genesis-time": str(Instant(time.time_ns() - 70 * NS)),
+        "main.data-folder": str(tmp_path / "data"),
+        "main.filelock": str(tmp_path / "LOCK"),
+        "bootstrap.bootstrap-url": f"{server}/net",
+        "smeshing.smeshing-start": "false",
+    }
+    config = load_config(
+        places=Places(home=tmp_path, temporary=tmp_path),
+        preset="standalone",
+        flags=[Override(key, value, "test") for key, value in values.items()],
+    ).config
+    prover = InlineProver(ClearEngine())
+    async with open_standalone(config, clock=SystemClock(), poet_prover=prover) as standalone:
+        node = standalone.node
+        updater = node.bootstrap
+        assert updater is not None
+        with node.bus.subscribe(BeaconDecided) as decided:
+            async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(updater.run())
+                event = await anext(aiter(decided))
+                running.cancel()
+        digest = active_set_hash(UPDATE.atx_ids)
+        assert find_active_set(node.db, digest) == EpochActiveSet(
+            epoch=EpochID(2), atx_ids=UPDATE.atx_ids
+        )
+    assert event == BeaconDecided(epoch=EpochID(2), beacon=Beacon(b"\x01\x02\x03\x04"))
+    kept = tmp_path / "data" / "bootstrap" / "2" / "epoch-2-update-bs"
+    assert kept.read_bytes() == encode_update(UPDATE)

@@ -5,16 +5,31 @@ from pathlib import Path
 
 import pytest
 
+from node.base.errors import RejectError
+from node.consensus.activation.parameters import proof_parameters
+from node.crypto.ed25519 import private_key_of, public_key_of
 from node.environment import Environment
 from node.events import Subscription, WarningRaised
+from node.poet.client import LocalPoetClient
+from node.poet.prover import InlineProver
+from node.poet.registration import Certificate, Certifier, SubmitRequest
+from node.poet.registration_cert import CertificateIssuer, CertifierDialogue
+from node.poet.round_store import RoundStore
+from node.poet.server import PoetConfig, PoetServer, SubmitReceipt
+from node.poet.work import ClearEngine
+from node.post.verifying import All, Fault, InvalidPow, PostClaim
+from node.runtime.http import JSON, HttpAnswer
+from node.runtime.tasks import background
 from node.sim.links import Randomness, SeededLinks
 from node.sim.virtual_time import simulate
 from node.sim.world import GENESIS_NS, World, world_config
+from node.standalone import poet_schedule
 from node.store.atxs import atxs_in_epoch
 from node.store.layers import find_applied_block, find_state_hash
 from node.types.atx import Atx
 from node.types.ids import NO_BLOCK
 from node.types.layer import EpochID, LayerID
+from node.types.post import Post
 from tests.support.poet_faults import Mood, Moods, MoodyPoet
 
 LAYERS_PER_EPOCH = 10
@@ -213,4 +228,88 @@ def test_a_node_that_is_started_again_around_a_round_start_misses_nothing(
     assert atx is not None
     round_end_ns = GENESIS_NS + 2 * LAYERS_PER_EPOCH * world.config.main.layer_duration
     assert atx.received_ns - round_end_ns < 3 * NS
+    world.close()
+
+
+@dataclass
+class CertifierByPosts:
+    """A certifier in this process; it checks proofs as the nodes of the world do."""
+
+    world: World
+    private_key: bytes
+    refused: int = 0
+
+    async def ask(self, url: str, body: bytes) -> HttpAnswer:
+        """See CertifierServer."""
+        assert url == "http://certifier/certify"
+        issuer = CertificateIssuer(private_key=self.private_key)
+        dialogue = CertifierDialogue(issuer, self._find_fault)
+        now_ns = self.world.clock.now_ns()
+        answer = await dialogue.answer("POST", "/certify", JSON, body, now_ns)
+        return HttpAnswer(answer.status, answer.body.encode())
+
+    async def _find_fault(self, post: Post, claim: PostClaim) -> Fault | None:
+        try:
+            await self.world.posts.verify(post, claim, proof_parameters(self.world.config), All())
+        except RejectError:
+            self.refused += 1
+            return InvalidPow()
+        return None
+
+
+@dataclass(frozen=True)
+class WatchedPoet(LocalPoetClient):
+    """A PoET's client that remembers how smeshers came in."""
+
+    permissions: list[Certificate | None] = field(default_factory=list)
+
+    async def submit(self, request: SubmitRequest) -> SubmitReceipt:
+        """See PoetClient."""
+        self.permissions.append(request.certificate)
+        return await LocalPoetClient.submit(self, request)
+
+
+def test_smeshers_register_by_work_and_by_certificate(tmp_path: Path) -> None:
+    """One PoET wants work, the other a certificate, and takes none but the certifier's."""
+    scene = Scene(tmp_path, 6, poet_count=1)
+    world = scene.world
+    certifiers = CertifierByPosts(world, private_key_of(b"\x0c" * 32))
+    watched: list[WatchedPoet] = []
+
+    def adjust(number: int, environment: Environment) -> Environment:
+        watched.append(WatchedPoet(certifying, "certifying"))
+        poets = (*environment.poets, watched[-1])
+        return replace(environment, poets=poets, certifiers=certifiers)
+
+    world.adjust = adjust
+    with RoundStore(tmp_path / "certifying") as store:
+        certifying = PoetServer(
+            PoetConfig(
+                schedule=poet_schedule(world.config, GENESIS_NS),
+                round_leaves=leaves_of(1),
+                certifier=Certifier(
+                    url="http://certifier", pubkey=public_key_of(certifiers.private_key)
+                ),
+            ),
+            store,
+            tmp_path / "certifying-rounds",
+            InlineProver(ClearEngine()),
+            now_ns=world.clock.now_ns,
+            entropy=world.random,
+        )
+
+        async def main() -> None:
+            scene.add_nodes(2)
+            async with world.running(), background(certifying.run()):
+                await world.until_layer(2 * LAYERS_PER_EPOCH + 2)
+
+        simulate(main())
+        assert [len(certifying.proof(number).members) for number in "01"] == [2, 2]
+    assert [len(world.poets[0].proof(number).members) for number in "01"] == [2, 2]
+    for client in watched:
+        first, *rest = client.permissions
+        assert first is not None
+        assert set(rest) == {first}
+    assert certifiers.refused == 0
+    assert scene.ticks(2, 2) == [12, 12]
     world.close()

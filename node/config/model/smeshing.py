@@ -83,7 +83,7 @@ class SmeshingOpts(Section, frozen=True, kw_only=True):
     """Number of the compute device; 4294967295 is the CPU, unset the best one found."""
 
     throttle: bool = field(name="smeshing-opts-throttle", default=False)
-    """Leave time for other work on the device."""
+    """Leave the device to others for half of the time."""
 
     scrypt: ScryptConfig = field(name="smeshing-opts-scrypt", default=ScryptConfig())
     """Cost of a label; the network must agree on it."""

@@ -55,6 +55,7 @@ async def test_smeshing_is_started_with_other_space(world: ApiWorld) -> None:
     assert await call(world, "IsSmeshing") == smesher.IsSmeshingResponse(is_smeshing=True)
     assert world.post.space.directory == world.post.service.directory == world.folder / "other"
     assert (world.post.space.num_units, world.post.space.max_file_size) == (1, 4096)
+    assert world.post.space.throttle
     assert await refusal(world, "StartSmeshing", start_request(world)) == STARTED
 
 

@@ -1,6 +1,8 @@
 """The supervised space: made, served, stopped, and what goes wrong."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from node.events import (
     PostServiceStopped,
 )
 from node.post.files import read_metadata
+from node.sim.virtual_time import simulate
 from node.smesher.post_process import SetupState
 from tests.support.post_labels import hashed_engines
 from tests.support.supervised import COMMITMENT, LABELS, SMESHER, BrokenLabels, Supervised
@@ -82,3 +85,38 @@ async def test_what_fails_is_told_and_ends_the_work(tmp_path: Path) -> None:
     assert [(event.commitment, "no such device" in event.error) for event in failed] == [
         (COMMITMENT, True)
     ]
+
+
+class SlowLabels:
+    """A device that takes a second for every request."""
+
+    def __init__(self) -> None:
+        self.source = hashed_engines().source
+        self.asked = 0
+
+    async def labels(self, commitment: bytes, start: int, count: int) -> bytes:
+        self.asked += 1
+        await asyncio.sleep(1)
+        return await self.source.labels(commitment, start, count)
+
+    async def labels_at(self, commitments: Sequence[bytes], indices: Sequence[int]) -> bytes:
+        return await self.source.labels_at(commitments, indices)
+
+
+@pytest.mark.parametrize("throttle", [False, True])
+def test_a_throttled_space_takes_twice_as_long(tmp_path: Path, throttle: bool) -> None:
+    device = SlowLabels()
+    supervised = Supervised(tmp_path, replace(hashed_engines(), source=device))
+    supervised.post.space = replace(supervised.post.space, throttle=throttle, batch_size=64)
+
+    async def main() -> float:
+        async with supervised.running():
+            supervised.post.start()
+            await supervised.registry.wait(SMESHER)
+            return asyncio.get_running_loop().time()
+
+    took_s = simulate(main())
+    # The first request opens the device as well and is not rested for.
+    rests = device.asked - 1 if throttle else 0
+    assert took_s == pytest.approx(device.asked + rests)
+    assert device.asked > 4
