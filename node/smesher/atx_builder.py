@@ -199,21 +199,36 @@ class AtxBuilder:
             vrf_nonce=metadata.nonce,
             challenge=ZERO_CHALLENGE,
         )
-        await self._check_initial_post(initial)
+        await self._check_stored_post(initial)
         with self.local.batch() as batch:
             put_initial_post(batch, self.smesher, initial)
 
-    async def _check_initial_post(self, initial: InitialPost) -> None:
+    async def _check_initial_post(
+        self, post: Post, *, commitment_atx: AtxID, num_units: int
+    ) -> None:
         claim = PostClaim(
             smesher=self.smesher,
-            commitment_atx=initial.commitment_atx,
+            commitment_atx=commitment_atx,
             challenge=ZERO_CHALLENGE,
-            num_units=initial.num_units,
+            num_units=num_units,
         )
         try:
-            await self.verifier.verify(initial.post, claim, self.parameters, All())
+            await self.verifier.verify(post, claim, self.parameters, All())
         except RejectError as error:
             raise InvalidInitialPostError(str(error)) from error
+
+    async def _check_stored_post(self, initial: InitialPost) -> None:
+        await self._check_initial_post(
+            initial.post, commitment_atx=initial.commitment_atx, num_units=initial.num_units
+        )
+
+    async def _check_against_space(self, post: Post) -> None:
+        """Check that the first proof holds for the space as it is now: it may have grown."""
+        worker = await self.post_registry.wait(self.smesher)
+        space = await worker.info()
+        await self._check_initial_post(
+            post, commitment_atx=AtxID(space.commitment_atx), num_units=space.num_units
+        )
 
     async def _prove(self, challenge: Hash32) -> tuple[Post, SpaceMetadata]:
         client = await self.post_registry.wait(self.smesher)
@@ -336,7 +351,7 @@ class AtxBuilder:
         if previous is None:
             if initial is None:
                 raise InvalidInitialPostError("there is no initial PoST")
-            await self._check_initial_post(initial)
+            await self._check_stored_post(initial)
         positioning = await self.positioning.find_positioning_atx(
             self.smesher,
             publish_epoch,
@@ -412,6 +427,8 @@ class AtxBuilder:
             raise ChallengeExpiredError(f"epoch {pending.publish_epoch} is over")
         if pending.poet_ref is None or pending.membership is None:
             raise NotFoundError("PoET proof of challenge", pending.publish_epoch)
+        if pending.initial_post is not None:
+            await self._check_against_space(pending.initial_post)
         post, metadata = await self._prove(Hash32(pending.poet_ref))
         if metadata.nonce is None:
             raise UnavailableError("the PoST worker has no VRF nonce", code="smesh.post.no_nonce")

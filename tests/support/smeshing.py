@@ -138,13 +138,14 @@ class PostWorker:
         self.failure: UnavailableError | None = None
         self.nonce: int | None = vrf_nonce(NUMBER, 1)
         self.given: Post | None = None
+        self.num_units = 1
 
     async def info(self) -> SpaceMetadata:
         return SpaceMetadata(
             smesher=SMESHER,
             commitment_atx=GOLDEN,
             labels_per_unit=LABELS_PER_UNIT,
-            num_units=1,
+            num_units=self.num_units,
             max_file_size=1024,
             nonce=self.nonce,
         )
@@ -153,7 +154,7 @@ class PostWorker:
         self.asked.append(challenge)
         if self.failure is not None:
             raise self.failure
-        return self.given or prove_space(NUMBER, challenge, 1), await self.info()
+        return self.given or prove_space(NUMBER, challenge, self.num_units), await self.info()
 
 
 class Checker(DirectPostVerifier):

@@ -34,7 +34,7 @@ from node.smesher.nipost import (
     InvalidInitialPostError,
     PoetTimes,
 )
-from node.store.atxs import find_last_atx, get_atx, get_atx_blob
+from node.store.atxs import find_first_atx, find_last_atx, get_atx, get_atx_blob
 from node.store.identities import Malfeasance, put_malfeasance
 from node.store.local import (
     Duty,
@@ -335,6 +335,19 @@ async def test_a_post_that_comes_too_late_is_of_no_use(smesher: Smesher) -> None
     smesher.clock.clock.now = start(3)
     with pytest.raises(ChallengeExpiredError, match="is over"):
         await builder._final_post(chosen, times)
+
+
+async def test_a_space_that_grew_before_its_first_atx_is_proven_anew(smesher: Smesher) -> None:
+    await smesher.first_proof()
+    builder = smesher.builder()
+    pending = await builder._challenge()
+    smesher.worker.num_units, smesher.worker.nonce = 2, vrf_nonce(NUMBER, 2)
+    with pytest.raises(InvalidInitialPostError):
+        await builder._nipost(pending)
+    await smesher.run_until(start(5))
+    first = find_first_atx(smesher.world.db, SMESHER)
+    assert first is not None
+    assert first.num_units == 2
 
 
 async def test_an_epoch_that_is_over_ends_the_attempt(smesher: Smesher) -> None:
