@@ -576,3 +576,25 @@ def test_an_atx_that_is_not_sound_is_found(chain: Recorded, value: int) -> None:
 def test_only_atxs_out_of_a_checkpoint_have_no_bytes(chain: Recorded) -> None:
     chain.run("UPDATE atx_blobs SET atx = NULL, version = NULL")
     assert (K.ATX_BLOB, "bytes") in chain.differences()
+
+
+def test_an_account_of_no_transaction_is_found(chain: Recorded) -> None:
+    address = chain.value("SELECT address FROM accounts")
+    # Rows for a single one among twenty.
+    rows = chain.run("SELECT tid FROM transactions_results_addresses")
+    for number in range(20 - len(rows) % 20):
+        tid = rows[number % len(rows)][0]
+        filler = number.to_bytes(24, "big")
+        chain.run("INSERT INTO transactions_results_addresses VALUES (?, ?)", filler, tid)
+    chain.run("INSERT INTO transactions_results_addresses VALUES (?, ?)", address, b"t" * 32)
+    assert (K.TOUCHED_ACCOUNT, "transaction") in chain.differences()
+
+
+def test_accounts_of_transactions_that_were_cut_off_are_counted(chain: Recorded) -> None:
+    address = chain.value("SELECT address FROM accounts")
+    for number in range(5):
+        tid = bytes([number]) * 32
+        chain.run("INSERT INTO transactions_results_addresses VALUES (?, ?)", address, tid)
+    report = chain.audit()
+    assert report.findings == ()
+    assert unchecked(report, K.TOUCHED_ACCOUNT) == {"its transaction is not in the file": 5}
