@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ from node.config.flags import make_parser, read_flags, spell_booleans
 from node.config.load import LoadedConfig, Places, load_config, to_tree
 from node.config.model.root import NodeConfig
 from node.config.rules import check_config
+from node.events import Bus, PublicationRefused
 from node.layer_ticker import Clock, SystemClock
 from node.runtime.collector import eased_collector, settle
 from node.runtime.logs import COMPONENTS, configure
@@ -123,7 +124,16 @@ async def _serve(config: NodeConfig, clock: Clock) -> None:
                     "X_SMESH_PRIVATE": endpoints.private,
                 },
             )
-            await standalone.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(tell_refusals(standalone.node.bus, os.environ))
+                await standalone.run()
+
+
+async def tell_refusals(bus: Bus, environment: Mapping[str, str]) -> None:
+    """Tell whoever started us why an identity of ours says nothing, until cancelled."""
+    with bus.subscribe(PublicationRefused) as refused:
+        async for event in refused:
+            notify(environment, {"STATUS": f"{event.reason}; {event.hint}"})
 
 
 @contextlib.contextmanager

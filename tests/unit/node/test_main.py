@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from node.__main__ import main
+from node.__main__ import main, tell_refusals
 from node.base.bech32 import decode_address, encode_address
 from node.config.durations import Instant
+from node.events import Bus, PublicationRefused
+from node.runtime.notify import NotifyReceiver
+from node.types.ids import SmesherID
 
 FAR_AWAY = str(Instant(4_000_000_000 * 10**9))
 COINBASE = "standalone1qqqqqqp3qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqvqtwcg"
@@ -86,3 +89,23 @@ def test_an_address_in_use_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
         port = holder.getsockname()[1]
         assert main(_arguments(tmp_path, f"--grpc-public-listener=127.0.0.1:{port}")) == 7
     assert str(port) in capsys.readouterr().err
+
+
+async def test_who_started_the_node_learns_why_it_says_nothing(tmp_path: Path) -> None:
+    bus = Bus()
+    event = PublicationRefused(
+        smesher=SmesherID(bytes(32)),
+        what="ballot",
+        code="smesh.precondition.key_in_use",
+        reason="another node said it",
+        hint="stop the other node",
+    )
+    with NotifyReceiver(tmp_path / "notify") as receiver:
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(tell_refusals(bus, {"NOTIFY_SOCKET": str(receiver.path)}))
+            await asyncio.sleep(0)
+            bus.publish(event)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            task.cancel()
+        assert receiver.receive(5.0) == {"STATUS": "another node said it; stop the other node"}
