@@ -94,7 +94,7 @@ def parse_update(data: bytes, version: str) -> EpochUpdate:
     """
     try:
         document = msgspec.json.decode(data, type=_Document)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"bootstrap file: {error}") from error
     if document.version != version:
         raise DecodeError(

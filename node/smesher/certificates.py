@@ -149,7 +149,7 @@ class Certificates:
             raise RejectError(f"{url}: {_shown(answer)}")
         try:
             content = msgspec.json.decode(answer.body, type=_Answer)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RejectError(f"{url}: not a certificate: {error}") from error
         if content.pub_key != certifier.pubkey:
             raise RejectError(f"{url}: the key is {content.pub_key.hex()}, not the announced one")

@@ -1,5 +1,6 @@
 """Bootstrap files: what is read, what is refused, and which are wanted."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -89,7 +90,17 @@ def test_a_file_against_the_schema_is_refused(epoch: dict[str, Any], reason: str
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b'{"version": "x"}', b'{"version": "x", "data": {}}', b'"\xff"']
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"version": "x"}',
+        b'{"version": "x", "data": {}}',
+        b'"\xff"',
+        b'{"version": "\xff"',
+        b'{"more": ' + b"[" * 100_000,
+    ],
 )
 def test_what_is_no_such_document_is_refused(data: bytes) -> None:
     with pytest.raises(DecodeError, match="bootstrap file"):
@@ -136,3 +147,11 @@ def test_the_epochs_around_the_present_one_are_wanted(
     current: int, genesis: int, wanted: tuple[int, ...]
 ) -> None:
     assert required_epochs(EpochID(current), EpochID(genesis)) == wanted
+
+
+@given(data=st.binary(max_size=60), at=st.integers(0, 200), length=st.integers(0, 20))
+def test_nothing_but_a_decoding_error_comes_of_damage(data: bytes, at: int, length: int) -> None:
+    whole = document(activeSet=[HIGH.hex(), LOW.hex()])
+    for damaged in (data, whole[:at] + data + whole[at + length :]):
+        with contextlib.suppress(DecodeError):
+            assert parse_update(damaged, SCHEMA_VERSION).epoch >= 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from node.base import scale
-from node.base.errors import NotFoundError
+from node.base.errors import NotFoundError, UnavailableError
 from node.config.durations import Nanoseconds
 from node.config.model.consensus import PoetConfig as Network
 from node.crypto.ed25519 import Signer, private_key_of, public_key_of, sign_bytes
@@ -113,3 +113,28 @@ def test_a_proof_that_is_not_ready_is_asked_for_again(tmp_path: Path) -> None:
             return now_ns(), (backoff.attempts or 0)
 
     assert run_virtually(main) == ((2 + 4) * S, 3)
+
+
+def test_a_server_that_does_not_run_is_asked_until_it_does(tmp_path: Path) -> None:
+    async def main(now_ns: Callable[[], int]) -> None:
+        with RoundStore(tmp_path) as store:
+            server = PoetServer(
+                CONFIG,
+                store,
+                tmp_path / "work",
+                InlineProver(make_engine()),
+                now_ns=now_ns,
+                entropy=bytes,
+            )
+            with pytest.raises(UnavailableError, match=r"PoET in-process: .* not running"):
+                await register(LocalPoetClient(server), SIGNER, b"\x01" * 32)
+            patient = LocalPoetClient(server, backoff=poet_backoff(Network(retry_max=1)))
+            async with asyncio.TaskGroup() as tasks:
+                asking = tasks.create_task(register(patient, SIGNER, b"\x01" * 32))
+                await asyncio.sleep(5)
+                assert not asking.done()
+                running = tasks.create_task(server.run())
+                assert (await asking).round_id == "0"
+                running.cancel()
+
+    run_virtually(main)

@@ -4,11 +4,12 @@ import asyncio
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
+from node.base import scale
 from node.base.errors import NotFoundError, RejectError, UnavailableError
 from node.config.durations import Nanoseconds
 from node.config.model.consensus import CertifierClientConfig
@@ -21,6 +22,7 @@ from node.post.verifying import Fault, InvalidPow, PostClaim
 from node.runtime.http import JSON, HttpAnswer
 from node.sim.virtual_time import simulate
 from node.smesher.certificates import Certificates, HttpCertifier, encode_request
+from node.store.atxs import put_atx
 from node.store.db import LevelDB
 from node.store.local import (
     InitialPost,
@@ -28,10 +30,13 @@ from node.store.local import (
     find_poet_certificate,
     put_initial_post,
 )
-from node.types.ids import AtxID, Hash32, SmesherID
+from node.types.address import Address
+from node.types.atx_v2 import ActivationTxV2, MembershipProofV2, NIPostV2, SubPostV2
+from node.types.ids import AtxID, EdSignature, Hash32, SmesherID
+from node.types.layer import EpochID
 from node.types.post import Post
 from tests.support.activation import GOLDEN, World, initial_atx
-from tests.support.chain import NS, signer
+from tests.support.chain import NS, atx, signer
 
 PRIVATE_KEY = private_key_of(b"\x07" * 32)
 CERTIFIER = Certifier(url="http://certifier.example/base/", pubkey=public_key_of(PRIVATE_KEY))
@@ -201,6 +206,7 @@ async def test_a_refusal_is_told_and_not_kept(node: Node) -> None:
     ("answer", "reason"),
     [
         (HttpAnswer(200, b"{"), "not a certificate"),
+        (HttpAnswer(200, b'{"more": ' + b"[" * 60_000), "not a certificate"),
         (HttpAnswer(200, RECORDED_ANSWER), "not the announced one"),
         (HttpAnswer(404, b""), "answered 404$"),
     ],
@@ -284,3 +290,45 @@ def test_a_certifier_that_is_away_or_busy_is_asked_again() -> None:
 def test_a_certifier_that_stays_away_is_given_up() -> None:
     with pytest.raises(UnavailableError, match="answered 503"):
         over_http(*[HttpAnswer(503, b"") for _ in range(3)])
+
+
+async def test_an_atx_of_version_2_serves_with_its_first_proof(node: Node) -> None:
+    challenge = Hash32(b"\x44" * 32)
+    sub = SubPostV2(
+        marriage_index=0,
+        previous_atx_index=0,
+        membership_leaf_index=0,
+        post=INITIAL.post,
+        num_units=4,
+    )
+    wire = ActivationTxV2(
+        publish_epoch=EpochID(1),
+        positioning_atx=GOLDEN,
+        coinbase=Address(bytes(24)),
+        initial=None,
+        previous_atxs=(),
+        niposts=(
+            NIPostV2(membership=MembershipProofV2(nodes=()), challenge=challenge, posts=(sub,)),
+        ),
+        vrf_nonce=7,
+        marriages=(),
+        marriage_atx=None,
+        smesher=SMESHER,
+        signature=EdSignature.zero(),
+    )
+    with node.db.batch() as batch:
+        stored = atx(1, id=wire.id, version=2, commitment_atx=GOLDEN)
+        put_atx(batch, stored, blob=scale.encode(wire))
+    await node.certificates.get(SMESHER, CERTIFIER)
+    post, claim = read_request(node.server.asked[0][1])
+    assert (post, claim.challenge, claim.num_units) == (INITIAL.post, challenge, 4)
+
+
+async def test_an_atx_without_its_proof_serves_nobody(node: Node) -> None:
+    built = initial_atx(1).atx
+    bare = replace(built, inner=replace(built.inner, nipost=None))
+    with node.db.batch() as batch:
+        stored = atx(1, id=bare.id, commitment_atx=GOLDEN)
+        put_atx(batch, stored, blob=scale.encode(bare))
+    with pytest.raises(NotFoundError, match="post of atx"):
+        await node.certificates.get(SMESHER, CERTIFIER)
