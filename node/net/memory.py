@@ -153,7 +153,12 @@ class MemoryEnd:
         message = Flooded.of(topic, data)
         if not self._remember(message.key):
             raise IgnoreError(f"message of {topic} was published before")
-        await self._topics[topic](self.local, data)
+        try:
+            await self._topics[topic](self.local, data)
+        except SpacemeshError:
+            # It went nowhere: it may be offered again when we are ready for it.
+            self._seen.pop(message.key, None)
+            raise
         self._relay(message, source=self.local)
 
     def serve(self, protocol: str, handler: RequestHandler) -> None:

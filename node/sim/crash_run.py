@@ -35,7 +35,7 @@ from node.vm.wire import WalletSpawnArguments
 
 NS_PER_S: Final = 10**9
 WAKE_BEFORE_NS: Final = 20 * NS_PER_S
-"""How long before a layer a run begins: time to find peers and to be synced."""
+"""How long before an epoch a run begins: time to find peers and to be synced."""
 PAYMENTS_NS: Final = (NS_PER_S // 2, 4 * NS_PER_S, 9 * NS_PER_S)
 """Instants of a layer at which the wallet pays."""
 SETTLE_LAYERS: Final = 3
@@ -99,7 +99,9 @@ class Purse:
         )
 
     async def pay(self, node: Node) -> None:
-        """Send the next transaction; after a crash it is the same one again."""
+        """Send the next transaction, if the node takes any; after a crash the same one again."""
+        if not node.sync.listens_to_gossip:
+            return
         raw = RawTransaction.of(self._next())
         try:
             await node.submit(raw.raw)
@@ -174,8 +176,10 @@ class CrashRuns:
 
     @property
     def _begin_ns(self) -> int:
-        layers = (self.plan.first - 1) * self.config.main.layer_duration
-        return GENESIS_NS + layers - WAKE_BEFORE_NS
+        """When runs begin: a network that sleeps at the start of an epoch gets no beacon."""
+        main = self.config.main
+        epoch = self.plan.first // main.layers_per_epoch
+        return GENESIS_NS + epoch * main.layers_per_epoch * main.layer_duration - WAKE_BEFORE_NS
 
     def _crash(self, fault: BetweenWrites | None) -> tuple[list[str], Crashes]:
         shutil.rmtree(self._run, ignore_errors=True)

@@ -45,7 +45,7 @@ SETTINGS: Final = {
     "beacon.beacon-grace-period-duration": "3s",
     "poet.phase-shift": "15s",
     "poet.cycle-gap": "15s",
-    "poet.grace-period": "8s",
+    "poet.grace-period": "12s",
     "poet.positioning-atx-selection-timeout": "4s",
     "syncer.gossipduration": "0s",
     "syncer.interval": "1s",

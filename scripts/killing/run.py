@@ -35,11 +35,13 @@ from scripts.killing.wallet import Wallet
 STARTING: Final = 0.2
 """Share of the kills that come while the node starts."""
 LONGEST_START_S: Final = 4.0
-LONGEST_S: Final = 9.0
+LONGEST_S: Final = 15.0
 """Longest time from the start, or from when the API answers, to the kill."""
 SETTLE_LIMIT_S: Final = 240.0
 """How long the last life has to apply what was accepted: some epochs."""
 RICH: Final = 10**18
+EARLY: Final = 10
+"""One kill of so many, and one more, comes before the network has its first block."""
 EXIT_FOUND: Final = 11
 NOISE: Final = ("Traceback (most recent call last)", "BrokenPipeError")
 """What nobody wants to find in a log, however a process ended."""
@@ -116,8 +118,9 @@ class Killing:
         """Kill it so many times, then let it come to an end of its own."""
         began = time.monotonic()
         report = Report(seed=self.seed)
+        early = count // EARLY + 1
         for number in range(count):
-            one = self._live_and_die(number)
+            one = self._live_and_die(number, is_long=number == early)
             report.rounds.append(one)
             self._tell(one)
         report.problems = self._finish()
@@ -126,13 +129,17 @@ class Killing:
         report.seconds = time.monotonic() - began
         return report
 
-    def _live_and_die(self, number: int) -> Round:
+    def _live_and_die(self, number: int, *, is_long: bool) -> Round:
+        """Run the node and kill it; a long life begins to count when it can take payments."""
         at_start, wanted_s = self.lifetime(number)
+        at_start &= not is_long
         with living(self.network) as (life, receiver):
             killer = threading.Timer(wanted_s, life.kill)
             if at_start:
                 killer.start()
             is_ready = life.wait_ready(receiver)
+            if is_long and is_ready:
+                self.wallet.spawn(life, self.genesis_id, SETTLE_LIMIT_S)
             if not at_start:
                 killer.start()
             if is_ready:

@@ -20,6 +20,8 @@ from scripts.killing.network import Life
 PREFIX: Final = "standalone"
 PAUSE_S: Final = 0.3
 CALL_LIMIT_S: Final = 5.0
+NOT_SYNCED: Final = "node is not in sync yet"
+"""What a node says that has just started."""
 
 
 @dataclass(kw_only=True)
@@ -32,7 +34,8 @@ class Wallet:
     accepted: list[TransactionID] = field(default_factory=list)
     """In the order of nonces."""
 
-    refusals: list[str] = field(default_factory=list)
+    refusals: dict[str, None] = field(default_factory=dict)
+    """Why something was not accepted, in order, once each."""
 
     @property
     def key(self) -> bytes:
@@ -55,6 +58,14 @@ class Wallet:
             while life.is_running and self._pay(api, genesis_id):
                 time.sleep(PAUSE_S)
 
+    def spawn(self, life: Life, genesis_id: GenesisID, limit_s: float) -> None:
+        """Make the account one that can pay, and wait until it is."""
+        if self.nonce == 0:
+            with open_node_api(life.address, limit_s=CALL_LIMIT_S) as api:
+                self._pay(api, genesis_id)
+        if not self.wait_applied(life.address, limit_s):
+            self.refusals[f"the account was not spawned in {limit_s:g} s"] = None
+
     def wait_applied(self, address: str, limit_s: float) -> bool:
         """Wait until the account's nonce is that of the last payment."""
         deadline = time.monotonic() + limit_s
@@ -66,7 +77,7 @@ class Wallet:
         return False
 
     def _pay(self, api: NodeApi, genesis_id: GenesisID) -> bool:
-        """Send the next transaction; return whether the node is still there."""
+        """Send the next transaction if the node takes any; return whether it is still there."""
         raw = self._next(genesis_id)
         identifier = RawTransaction.of(raw).id
         try:
@@ -74,7 +85,7 @@ class Wallet:
                 # Nobody can read a payment before the spawn is applied.
                 return True
             if not self._submit(api, raw, identifier):
-                return False
+                return True
         except UnavailableError:
             # The node is gone; the same transaction is sent to the next one.
             return False
@@ -83,6 +94,7 @@ class Wallet:
         return True
 
     def _submit(self, api: NodeApi, raw: bytes, identifier: TransactionID) -> bool:
+        """Return whether the node has a transaction now."""
         try:
             api.submit(raw)
         except UnavailableError:
@@ -90,7 +102,8 @@ class Wallet:
         except SpacemeshError as error:
             # The process before may have accepted it without living long enough to say so.
             if api.transaction(identifier) is None:
-                self.refusals.append(f"nonce {self.nonce}: {error}")
+                if NOT_SYNCED not in str(error):
+                    self.refusals[f"nonce {self.nonce}: {error}"] = None
                 return False
         return True
 

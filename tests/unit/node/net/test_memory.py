@@ -86,10 +86,26 @@ async def test_what_our_own_handler_refuses_goes_nowhere() -> None:
     async with running(network):
         with pytest.raises(IgnoreError):
             await ends[0].publish("t", b"x")
-        with pytest.raises(IgnoreError, match="before"):
-            await ends[0].publish("t", b"x")
         await settle()
     assert recorders[1].got == []
+
+
+async def test_what_our_own_handler_refused_may_be_offered_again() -> None:
+    network = MemoryNetwork()
+    a, b = network.join("a"), network.join("b")
+    ours, theirs = Recorder(IgnoreError("not synced yet")), Recorder()
+    a.register("t", ours)
+    b.register("t", theirs)
+    async with running(network):
+        for _ in range(2):
+            with pytest.raises(IgnoreError, match="not synced"):
+                await a.publish("t", b"1")
+        ours.error = None
+        await a.publish("t", b"1")
+        with pytest.raises(IgnoreError, match="published before"):
+            await a.publish("t", b"1")
+        await settle()
+    assert theirs.got == [(A, b"1")]
 
 
 async def test_the_sender_of_an_invalid_message_is_dropped() -> None:
