@@ -53,6 +53,8 @@ class IdentityRecord:
     next_time: str
     last_reward: Smidge | None
     last_reward_layer: int | None
+    convicted: str | None
+    """What is proven against it; None if nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +203,10 @@ def _identity(
     following = EpochID(epoch + 1)
     targets = [atx.target_epoch for atx in activations]
     newest = activations[-1] if activations else None
-    if following in targets:
+    convicted = connection.api.conviction(smesher)
+    if convicted is not None:
+        event = "nothing: it is convicted of misbehaviour"
+    elif following in targets:
         event = f"eligible in epoch {following}"
     else:
         event = f"ATX is due before epoch {following}"
@@ -217,6 +222,7 @@ def _identity(
         next_time=format_instant(connection.info.time.epoch_start(following)),
         last_reward=Smidge(reward.total) if reward is not None else None,
         last_reward_layer=reward.layer if reward is not None else None,
+        convicted=convicted,
     )
 
 
@@ -249,6 +255,11 @@ def _notes(record: SmeshingRecord) -> tuple[str, ...]:
             f"The supervised identity {does}; its space is {state}: "
             f"{record.labels_written}{whole} labels."
         )
+    notes += [
+        f"Identity {one.id} is cancelled for good. {one.convicted}".rstrip()
+        for one in record.identities
+        if one.convicted is not None
+    ]
     return tuple(notes)
 
 

@@ -49,6 +49,7 @@ from node.client.records import (
 from node.pb.spacemesh.v1 import (
     admin_types_pb2,
     global_state_types_pb2,
+    mesh_types_pb2,
     node_types_pb2,
     post_types_pb2,
     smesher_types_pb2,
@@ -383,6 +384,13 @@ class GrpcNodeApi:
         found = self._public.ask(method, request, activation_pb2.HighestResponse).activation
         # Before there is any, a node names the golden one, by its identifier alone.
         return convert.activation(found) if found.smesher_id else None
+
+    def conviction(self, smesher: SmesherID) -> str | None:
+        """Return what is proven against an identity, in lines; None if nothing is."""
+        request = mesh_types_pb2.MalfeasanceRequest(smesher_hex=smesher.hex())
+        method = f"{V1}.MeshService/MalfeasanceQuery"
+        proof = self._public.ask(method, request, mesh_types_pb2.MalfeasanceResponse).proof
+        return proof.debug_info.strip() if proof.HasField("smesher_id") else None
 
     def smeshing(self) -> SmeshingStatus:
         """Return what the node does as a smesher."""

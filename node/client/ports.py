@@ -194,6 +194,9 @@ class NodeApi(Protocol):
     def highest_activation(self) -> Activation | None:
         """Return the ATX with the most ticks; None while there is none."""
 
+    def conviction(self, smesher: SmesherID) -> str | None:
+        """Return what is proven against an identity, in lines; None if nothing is."""
+
     # --- smeshing; all of it needs the private API ---
 
     def smeshing(self) -> SmeshingStatus:

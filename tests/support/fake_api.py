@@ -130,6 +130,7 @@ class FakeApi:
     node_version: NodeVersion = field(default_factory=make_version)
     smeshing_status: SmeshingStatus = field(default_factory=make_smeshing)
     post: PostConfig = field(default_factory=make_post_config)
+    convictions: dict[SmesherID, str] = field(default_factory=dict)
     providers: tuple[SetupProvider, ...] = ()
     workers: tuple[PostWorker, ...] = ()
     node_events: list[NodeEvent] = field(default_factory=list)
@@ -441,6 +442,10 @@ class FakeApi:
     def highest_activation(self) -> Activation | None:
         self._called("highest_activation")
         return max(self.known_activations, key=lambda one: one.height, default=None)
+
+    def conviction(self, smesher: SmesherID) -> str | None:
+        self._called("conviction")
+        return self.convictions.get(smesher)
 
     def smeshing(self) -> SmeshingStatus:
         self._called("smeshing")

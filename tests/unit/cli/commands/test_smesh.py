@@ -85,6 +85,7 @@ def test_status_of_an_identity_that_earns(tmp_path: Path, api: FakeApi, address:
             "next_time": "2023-11-14T22:18:20Z",
             "last_reward": "23",
             "last_reward_layer": 23,
+            "convicted": None,
         }
     ]
 
@@ -100,6 +101,16 @@ def test_status_of_identities_without_atx(tmp_path: Path, api: FakeApi) -> None:
     assert one == [second]
     assert smesh(tmp_path, api, "status", "--identity", "00" * 32).code == ExitCode.NOT_FOUND
     assert smesh(tmp_path, api, "status", "--identity", "00").code == ExitCode.USAGE
+
+
+def test_status_of_a_convicted_identity(tmp_path: Path, api: FakeApi) -> None:
+    api.known_activations = [activation(1), activation(2)]
+    api.convictions = {SMESHER: "cause: two ballots"}
+    (one,) = smesh(tmp_path, api, "status").data["identities"]
+    assert one["convicted"] == "cause: two ballots"
+    assert one["next_event"] == "nothing: it is convicted of misbehaviour"
+    ran = run_cli(["smesh", "status"], tmp_path, open_api=FakeConnector(api))
+    assert "is cancelled for good. cause: two ballots" in ran.stdout
 
 
 class WithoutPost(FakeApi):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from node.base import scale
 from node.base.bech32 import encode_address
 from node.base.errors import (
     NotFoundError,
@@ -27,9 +28,11 @@ from node.client.records import (
     TransactionState,
     WorkerState,
 )
+from node.consensus.malfeasance.wire import MalfeasanceProof
 from node.events import BeaconDecided
 from node.store.atxs import put_atx
 from node.store.blocks import put_block
+from node.store.identities import Malfeasance, put_malfeasance
 from node.store.layers import put_layer
 from node.store.rewards import put_rewards
 from node.types.address import Address
@@ -55,6 +58,7 @@ from tests.support.api import (
     ApiWorld,
 )
 from tests.support.chain import atx, signer
+from tests.support.malfeasance import multiple_ballots
 from tests.support.served_api import NEXT_SPEND, Served, served
 from tests.support.vm_network import DESTINATION, GENESIS_ID, LAYER, WALLET_ACCOUNT
 
@@ -303,6 +307,18 @@ def test_activations_are_listed(node: Served, api: NodeApi) -> None:
     highest = api.highest_activation()
     assert highest is not None
     assert highest.id == b"\x0c" * 32
+
+
+def test_what_is_proven_against_an_identity_is_told(node: Served, api: NodeApi) -> None:
+    smesher = signer(1).smesher_id
+    assert api.conviction(smesher) is None
+
+    proof = scale.encode(MalfeasanceProof(layer=LayerID(9), data=multiple_ballots()))
+    with node.world.db.batch(sync=False) as batch:
+        put_malfeasance(batch, Malfeasance(smesher=smesher, proof=proof, received_ns=1))
+    told = api.conviction(smesher)
+    assert told is not None
+    assert told.startswith("generate layer: 9\nsmesher id:")
 
 
 def test_there_may_be_no_highest_activation(node: Served, api: NodeApi) -> None:
