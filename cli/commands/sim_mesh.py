@@ -124,7 +124,7 @@ def mesh(
     Handlers, services, store and state are those of the daemon; links, clocks, randomness and
     what goes wrong come from the seed. Ends with exit code 11, and names the seed, if honest
     nodes differ in a state root, in the ATXs of an epoch or in who is malicious, if one of
-    them is held to be malicious, or if one does not keep up.
+    them is held to be malicious, if one does not keep up, or if no blocks are made any more.
     """
     # Deferred: a simulation imports the whole node.
     from node.sim.mesh import most_adversaries
@@ -202,10 +202,12 @@ def _run(
     recorder: "Recorder | None",
     log_level: str,
 ) -> "MeshReport":
+    from node.runtime.collector import eased_collector
     from node.runtime.logs import configure
     from node.sim.mesh import network_ns, run_mesh
 
     with (
+        eased_collector(),
         configure(default_level=log_level, now_ns=network_ns),
         context.output.progress() as progress,
     ):

@@ -6,7 +6,7 @@ What is compared
   before are known to all, and none of them is honest; the state of the layer some layers
   back, by when every vote is in; at the start of an epoch, all ATXs of the one before
 - at the end, between all honest nodes: ATXs, malicious smeshers, and state root and block
-  of every applied layer, and how far each has come
+  of every applied layer, how far each has come, and whether blocks are still made
 
 A node is not settled while it is down or cut off, and for some layers thereafter.  ATXs of
 malicious smeshers do not count: a PoST is checked by samples, so one that is wrong is kept
@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 from node.base.hashing import hash32
 from node.config.model.root import NodeConfig
-from node.sim.faults import FaultPlan, LateStart, Outage, Partition
+from node.sim.faults import MANY_EPOCHS, QUIET_EPOCHS, FaultPlan, LateStart, Outage, Partition
 from node.sim.mesh_report import Disagreement, LayerRow
 from node.store.atxs import atxs_in_epoch
 from node.store.db import Reader
@@ -162,7 +162,20 @@ class Judge:
         }
         if lagging:
             self._report(self.last, f"applied layers lag behind layer {self.last}", lagging)
-        return tuple(self._row(LayerID(number), nodes) for number in range(1, self.last))
+        rows = tuple(self._row(LayerID(number), nodes) for number in range(1, self.last))
+        self._check_blocks(rows)
+        return rows
+
+    def _check_blocks(self, rows: Sequence[LayerRow]) -> None:
+        """Look for blocks in the last two epochs: where none are made, all agree on nothing."""
+        lasts = QUIET_EPOCHS - 1
+        if self.last < MANY_EPOCHS * self._layers_per_epoch:
+            return
+        first = self.last - lasts * self._layers_per_epoch
+        quiet = [row for row in rows if first <= row.layer < self.last - self._longest_lag]
+        empty = {f"layer {row.layer}": "no block" for row in quiet if row.equal and not row.block}
+        if 2 * len(empty) > len(quiet):
+            self._report(self.last, "most of the last layers have no block", empty)
 
     def _compare_malicious(self, layer: LayerID, nodes: Sequence[Judged]) -> None:
         convicted = {_name(one): set(malicious_smeshers(one.db)) for one in nodes}

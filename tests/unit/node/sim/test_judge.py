@@ -188,13 +188,35 @@ def test_honest_smeshers_are_never_malicious(scene: Scene) -> None:
 
 
 def test_nodes_have_to_run_and_to_keep_up(scene: Scene) -> None:
-    scene.nodes[0].applied = LayerID(36)
-    scene.nodes[1].applied = LayerID(35)
+    for one in scene.nodes:
+        for layer in range(1, 37 - one.number):
+            one.apply(layer, block_id(layer))
     scene.judge.finish()
     assert scene.found() == [(40, "applied layers lag behind layer 40", {"node1": "35"})]
     scene.nodes[1].is_running = False
     scene.judge.look(LayerID(10))
     assert scene.found()[1:] == [(10, "nodes do not run", {"node1": "stopped"})]
+
+
+@pytest.mark.parametrize(("last_block", "empty"), [(33, ()), (32, (33, 34, 35))])
+def test_blocks_have_to_be_made_until_the_end(
+    scene: Scene, last_block: int, empty: tuple[int, ...]
+) -> None:
+    for one in scene.nodes:
+        for layer in range(1, 40):
+            one.apply(layer, block_id(layer) if layer <= last_block else NO_BLOCK)
+    scene.judge.finish()
+    values = {f"layer {layer}": "no block" for layer in empty}
+    expected = [(40, "most of the last layers have no block", values)] if empty else []
+    assert scene.found() == expected
+
+
+def test_a_short_run_may_end_without_blocks(scene: Scene) -> None:
+    scene.judge.last = LayerID(16)
+    for one in scene.nodes:
+        one.applied = scene.judge.last
+    scene.judge.finish()
+    assert scene.found() == []
 
 
 def test_changes_of_opinion_are_counted(scene: Scene) -> None:
