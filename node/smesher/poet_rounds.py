@@ -122,14 +122,21 @@ class PoetRounds:
         missing = [poet for poet in self.poets if poet.address not in known]
         left_ns = times.round_start_ns - self.clock.now_ns()
         if missing and left_ns > 0:
+            answered: set[str] = set()
 
             async def register(poet: PoetService) -> ConfigError | None:
-                return await self._register_at(poet, challenge, times)
+                problem = await self._register_at(poet, challenge, times)
+                answered.add(poet.address)
+                return problem
 
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_ns / NS_PER_S):
                     await self._with_poets(missing, register)
             done = self._registrations()
+            for poet in missing:
+                if poet.address not in answered:
+                    silence = UnavailableError("no answer before the round began")
+                    self.troubles.tell("poet_refused", silence, poet=poet.address)
         if done:
             return done
         if self.clock.now_ns() < times.round_start_ns:

@@ -136,7 +136,8 @@ def test_a_poet_that_fails_in_any_way_costs_its_own_proof_only(tmp_path: Path) -
         1: (Mood.WELL, Mood.AWAY),
         2: (Mood.WELL, Mood.LIES),
         3: (Mood.WELL, Mood.HANGS),
-        4: (Mood.WELL, Mood.WELL),
+        4: (Mood.HANGS, Mood.WELL),
+        5: (Mood.WELL, Mood.WELL),
     }
 
     async def main() -> None:
@@ -155,17 +156,18 @@ def test_a_poet_that_fails_in_any_way_costs_its_own_proof_only(tmp_path: Path) -
 
     simulate(main())
     strong, weak = leaves_of(0) // TICK_SIZE, leaves_of(1) // TICK_SIZE
-    for epoch in range(1, 5):
+    for epoch in range(1, 6):
         assert scene.ticks(epoch, 3) == 3 * [weak], epoch
-    assert scene.ticks(5, 3) == 3 * [strong]
+    assert scene.ticks(6, 3) == 3 * [strong]
     for expected in (
         "PoET poet0: the round is full",
         "PoET poet0: PoET poet0: connection refused",
         "PoET poet0: failed to validate poet proof",
         "PoET poet0: PoET poet0 did not answer in 12 s",
+        "PoET poet0: no answer before the round began",
     ):
         assert any(one.startswith(expected) for one in scene.warnings), (expected, scene.warnings)
-    scene.check_goes_on(FIRST_BLOCKS, 5 * LAYERS_PER_EPOCH, nodes=3)
+    scene.check_goes_on(FIRST_BLOCKS, 6 * LAYERS_PER_EPOCH, nodes=3)
     scene.world.close()
 
 

@@ -21,7 +21,7 @@ class Mood(Enum):
     """It does not answer."""
 
     HANGS = auto()
-    """It takes requests and never answers them."""
+    """It takes challenges and gives proofs, but never ends its answers."""
 
     LIES = auto()
     """Its proofs do not hold."""
@@ -52,12 +52,12 @@ class MoodyPoet:
 
     async def info(self) -> PoetInfo:
         """See PoetClient."""
-        await self._mood()
+        self._check_there()
         return await self.client.info()
 
     async def pow_params(self) -> PowParams:
         """See PoetClient."""
-        await self._mood()
+        self._check_there()
         return await self.client.pow_params()
 
     async def submit(self, request: SubmitRequest) -> SubmitReceipt:
@@ -76,9 +76,12 @@ class MoodyPoet:
         return answer
 
     async def _mood(self) -> Mood:
+        self._check_there()
         mood = self.moods.of(self.address)
-        if mood is Mood.AWAY:
-            raise UnavailableError(f"PoET {self.address}: connection refused")
         if mood is Mood.HANGS:
             await asyncio.Event().wait()
         return mood
+
+    def _check_there(self) -> None:
+        if self.moods.of(self.address) is Mood.AWAY:
+            raise UnavailableError(f"PoET {self.address}: connection refused")

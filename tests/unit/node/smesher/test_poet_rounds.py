@@ -98,8 +98,11 @@ async def test_a_poet_that_hangs_costs_its_own_registration_only(smesher: Smeshe
     builder = smesher.builder()
     pending = await builder._challenge()
     smesher.clock.clock.now = start(1) + SHIFT - NS // 100
+    heard = Heard(smesher.bus)
     await builder._nipost(pending)
     assert [one.address for one in registrations(smesher.local, SMESHER)] == ["works"]
+    (warning,) = [event for event in heard.all() if isinstance(event, WarningRaised)]
+    assert warning.message.endswith("PoET hangs: no answer before the round began")
 
 
 async def test_a_poet_of_another_network_ends_the_node(smesher: Smesher) -> None:
