@@ -27,7 +27,7 @@ from node.store.local import (
     put_prepared_active_set,
 )
 from node.types.active_set import EpochActiveSet, active_set_hash
-from node.types.ids import AtxID
+from node.types.ids import AtxID, SmesherID
 from node.types.layer import EpochID, LayerID
 from node.types.layer_time import LayerTime
 
@@ -78,7 +78,15 @@ class _Graded:
 
     good: list[AtxID] = field(default_factory=list)
     good_weight: int = 0
+
     total: int = 0
+    """All of them; those of a convicted smesher count once.
+
+    The reference counts each, so that anybody whose identity is lost already can publish so
+    many that the good ones are too small a share, and nobody has an active set.
+    """
+
+    convicted: set[SmesherID] = field(default_factory=set)
 
 
 @dataclass(kw_only=True)
@@ -167,12 +175,15 @@ class ActiveSetBuilder:
     async def _grade(self, epoch: EpochID) -> _Graded:
         graded = _Graded()
         start_ns = self.time.epoch_start(epoch)
-        for atx in atxs_in_epoch(self.db, EpochID(epoch - 1)) if epoch else ():
-            graded.total += 1
-            if not graded.total % ATXS_AT_ONCE:
+        published = atxs_in_epoch(self.db, EpochID(epoch - 1)) if epoch else ()
+        for number, atx in enumerate(published, start=1):
+            if not number % ATXS_AT_ONCE:
                 await asyncio.sleep(0)
             conviction = find_malfeasance(self.db, atx.smesher)
             convicted_ns = None if conviction is None else conviction.received_ns
+            graded.total += atx.smesher not in graded.convicted
+            if conviction is not None:
+                graded.convicted.add(atx.smesher)
             grade = grade_atx(atx.received_ns, convicted_ns, start_ns, self.grade_delay_ns)
             if grade is Grade.GOOD:
                 graded.good.append(atx.id)

@@ -50,6 +50,7 @@ NETWORK = {
 }
 PROOFS = {
     "double-atxs": MultipleAtxs,
+    "many-atxs": MultipleAtxs,
     "double-ballots": MultipleBallots,
     "double-hare": HareEquivocation,
     "wrong-post": InvalidPostIndex,

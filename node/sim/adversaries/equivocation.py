@@ -5,6 +5,7 @@ All of it is valid by itself; only both together convict.
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from typing import Final
 
 from node.base import scale
 from node.consensus.activation.handler import TOPIC as ATX_TOPIC
@@ -20,7 +21,9 @@ from node.types.atx_v1 import ActivationTxV1
 from node.types.ids import Hash32
 from node.types.proposal import Proposal
 
-OTHER_COINBASE = Address(bytes(4) + b"\xee" * 20)
+MANY: Final = 12
+"""ATXs that one identity publishes for one epoch."""
+OTHER_COINBASE: Final = Address(bytes(4) + b"\xee" * 20)
 
 
 class Doubler(Tactic, ABC):
@@ -56,9 +59,25 @@ class DoubleAtxs(Doubler):
 
     def other(self, topic: str, data: bytes) -> bytes:
         """See Doubler."""
+        return self.paid_to(data, OTHER_COINBASE)
+
+    def paid_to(self, data: bytes, coinbase: Address) -> bytes:
+        """Return an ATX with another coinbase."""
         atx = scale.decode(ActivationTxV1, data)
-        inner = replace(atx.inner, coinbase=OTHER_COINBASE)
+        inner = replace(atx.inner, coinbase=coinbase)
         return scale.encode(sign_atx(inner, self.stage.signer_of(atx.smesher)))
+
+
+class ManyAtxs(DoubleAtxs):
+    """Publishes more ATXs an epoch than all others together, once it has nothing to lose."""
+
+    async def publish(self, end: AdversarialEnd, topic: str, data: bytes) -> None:
+        """See Tactic."""
+        await super().publish(end, topic, data)
+        if topic == ATX_TOPIC:
+            for number in range(MANY):
+                coinbase = Address(bytes(4) + bytes([number]) * 20)
+                end.send(end.everybody(), topic, self.paid_to(data, coinbase))
 
 
 class DoubleBallots(Doubler):

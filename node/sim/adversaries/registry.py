@@ -17,7 +17,12 @@ from node.sim.adversaries.activations import (
     register_twice,
 )
 from node.sim.adversaries.end import Stage, Tactic, tampered
-from node.sim.adversaries.equivocation import DoubleAtxs, DoubleBallots, DoubleHareMessages
+from node.sim.adversaries.equivocation import (
+    DoubleAtxs,
+    DoubleBallots,
+    DoubleHareMessages,
+    ManyAtxs,
+)
 from node.sim.adversaries.noise import MalformedBytes, OldMessages, Spam
 from node.sim.adversaries.serving import WrongAnswers
 from node.sim.adversaries.voting import (
@@ -60,6 +65,12 @@ _ALL: Final = (
         name="double-atxs",
         does="publishes two ATXs in every epoch, one to each half of its peers",
         join=_tactic(DoubleAtxs),
+        is_convicted=True,
+    ),
+    Adversary(
+        name="many-atxs",
+        does="publishes more ATXs in every epoch than all others together",
+        join=_tactic(ManyAtxs),
         is_convicted=True,
     ),
     Adversary(

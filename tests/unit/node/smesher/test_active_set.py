@@ -117,6 +117,19 @@ async def test_atxs_of_the_convicted_are_not_good(chain: Builders) -> None:
     assert made.atx_ids == ids([good[0], good[2]])
 
 
+async def test_many_atxs_of_one_convicted_smesher_are_one_that_is_not_good(
+    chain: Builders,
+) -> None:
+    good, _ = chain.add(good=3)
+    for number in range(20):
+        chain.add_atx(atx(4, id=AtxID(bytes([100 + number]) * 32), received_ns=GOOD_NS))
+    with chain.db.batch(sync=False) as batch:
+        smesher = signer(4).smesher_id
+        put_malfeasance(batch, Malfeasance(smesher=smesher, proof=b"p", received_ns=GOOD_NS))
+    made = await chain.builder(good_percent=74).generate(BEFORE, EPOCH)
+    assert made.atx_ids == ids(good)
+
+
 async def test_weights_are_units_times_ticks(chain: Builders) -> None:
     chain.add_atx(atx(1, num_units=3, tick_count=7))
     assert (await chain.builder().generate(BEFORE, EPOCH)).weight == 21
