@@ -10,7 +10,7 @@ from node.base.errors import IgnoreError, RejectError
 from node.base.lru import LruMap
 from node.checkpoint.audit.active_sets import weigh_set
 from node.checkpoint.audit.context import AuditContext, KnownBallot
-from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.checkpoint.audit.findings import NOTHING, STORED, ObjectKind
 from node.checkpoint.audit.work import SignatureWork, VrfWork, Work
 from node.consensus.eligibility import voting_vrf_input
 from node.consensus.proposals.rules import (
@@ -142,7 +142,7 @@ class BallotChecker:
             known = self._find(ballot.layer, base)
             if known is None or known.tail is None:
                 if not self._is_elsewhere(ballot, base, "base ballot"):
-                    raise IgnoreError(f"base ballot {base.hex()} is not in the file")
+                    self._tell_base(ballot, base)
                 return None
             base_layer, base_tail = known.info.layer, known.tail
         if base_layer >= ballot.layer:
@@ -150,6 +150,35 @@ class BallotChecker:
         return decode_votes(
             ballot.layer, base_layer, base_tail, Differences(base_layer, ballot.votes)
         )
+
+    def _tell_base(self, ballot: Ballot, base: BallotID) -> None:
+        """Tell that a base ballot is not in the file; or which of the two ballots is wrong.
+
+        Which ballot is the base is not signed, only the opinion that follows from it.
+        """
+        ledger, kind = self.context.ledger, ObjectKind.BALLOT
+        ledger.miss(kind, base, f"ballot {ballot.id.hex()}")
+        self.context.facts.damage(base)
+        if self._has_other_base(ballot):
+            ledger.fail(kind, ballot.id, "votes", f"base ballot {base.hex()} is not known", STORED)
+
+    def _has_other_base(self, ballot: Ballot) -> bool:
+        """Tell whether the signed opinion follows from another ballot of the file."""
+        tails = {
+            known.info.layer: known.tail
+            for epoch in self.context.facts.ballots.values()
+            for known in epoch.values()
+            if known.tail is not None and known.info.layer < ballot.layer
+        }
+        for layer, tail in tails.items():
+            try:
+                differences = Differences(layer, ballot.votes)
+                found = decode_votes(ballot.layer, layer, tail, differences)
+            except IgnoreError:
+                continue
+            if opinion_of(found) == bytes(ballot.inner.opinion_hash):
+                return True
+        return False
 
     def _find(self, layer: LayerID, identifier: BallotID) -> KnownBallot | None:
         epoch = self.context.parameters.time.epoch_of(layer)

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from node.base.rational import to_words
 from node.checkpoint.audit.ballots import BallotChecker
+from node.checkpoint.audit.certificates import certify_signature
 from node.checkpoint.audit.context import AuditContext, KnownBlock
 from node.checkpoint.audit.findings import NOTHING, ObjectKind
 from node.store.statesql import state_rows
@@ -72,8 +73,8 @@ class BlockChecker:
         if atx is None or not cast:
             if self._may_be_damaged(block.layer, reward):
                 ledger.skip(kind, "a ballot or an ATX of it is damaged")
-            elif atx is not None and self._is_supported(block):
-                # The votes prove that the block is as it was made.
+            elif atx is not None and (self._is_supported(block) or self._is_certified(block)):
+                # The votes, or the committee, prove that the block is as it was made.
                 name = f"of ATX {reward.atx_id.hex()} in layer {block.layer}"
                 ledger.miss(ObjectKind.BALLOT, name, f"block {block.id.hex()}")
             else:
@@ -91,6 +92,19 @@ class BlockChecker:
             state_rows.BALLOTS, "layer > ? AND layer <= ? ORDER BY layer", block.layer, last
         )
         return any(vote.block == block.id for row in rows for vote in row.ballot.votes.support)
+
+    def _is_certified(self, block: Block) -> bool:
+        """Tell whether somebody of a committee signed for a block."""
+        row = self.context.find(
+            state_rows.CERTIFICATES, "layer = ? AND block = ?", block.layer, block.id
+        )
+        if row is None or row.certificate is None:
+            return False
+        return any(
+            message.content.block_id == block.id
+            and self.context.is_good(certify_signature(self.context, message))
+            for message in row.certificate.signatures
+        )
 
     def _may_be_damaged(self, layer: LayerID, reward: AnyReward) -> bool:
         """Tell whether a reward may be that of something we could not judge."""

@@ -111,21 +111,18 @@ class CertificateChecker:
                 (row.layer, certificate.block_id),
                 (content.layer, content.block_id),
             )
-            self.context.judge_work(kind, name, "signature", self._signature_of(message))
+            self.context.judge_work(
+                kind, name, "signature", certify_signature(self.context, message)
+            )
             self._check_seats(name, message)
             seats += content.eligibility_count
         threshold = self.context.parameters.threshold
         ledger.compare(kind, name, "seats", max(seats % MAX_SEATS, threshold), seats % MAX_SEATS)
 
-    def _signature_of(self, message: CertifyMessage) -> SignatureWork:
-        return self.context.signature(
-            Domain.HARE, message.smesher, message.signed_bytes(), message.signature
-        )
-
     def _foresee(self, row: CertificateRow) -> Iterator[Work]:
         """Yield the work that the messages of a certificate will need."""
         for message in () if row.certificate is None else row.certificate.signatures:
-            yield self._signature_of(message)
+            yield certify_signature(self.context, message)
             beacon = self._beacon_of(message)
             if beacon is not None:
                 yield _vrf_work(beacon, message)
@@ -231,6 +228,13 @@ class CertificateChecker:
         data = row.ballot.inner.epoch_data
         found = None if data is None else self.context.find_active_set(data.active_set_hash)
         return set() if found is None else set(found.active_set.atx_ids)
+
+
+def certify_signature(context: AuditContext, message: CertifyMessage) -> SignatureWork:
+    """Return the work of verifying the signature of a message to certify."""
+    return context.signature(
+        Domain.HARE, message.smesher, message.signed_bytes(), message.signature
+    )
 
 
 def hare_output(rows: Mapping[BlockID, bool]) -> BlockID | None:

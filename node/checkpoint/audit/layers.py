@@ -132,6 +132,8 @@ class LayerChecker:
         elif row.layer > expected and expected in self.context.facts.certified:
             ledger.miss(kind, expected, "its certificate")
         else:
+            if row.layer > expected:
+                ledger.miss(kind, expected, f"the sequence: layer {row.layer} comes next")
             ledger.fail(kind, row.layer, "place in the sequence", expected, row.layer)
         return False
 

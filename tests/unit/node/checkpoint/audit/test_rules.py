@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from node.base import scale
+from node.checkpoint.audit.ballots import BallotChecker
+from node.checkpoint.audit.blocks import BlockChecker
 from node.checkpoint.audit.context import AuditContext, KnownBlock
 from node.checkpoint.audit.findings import AuditReport, Ledger, ObjectKind
 from node.checkpoint.audit.identities import check_succession
@@ -413,7 +415,8 @@ def test_a_missing_layer_that_is_not_named_by_anything_shows_at_the_next(chain: 
     chain.run("DELETE FROM certificates WHERE layer = 20")
     report = chain.audit()
     assert [(f.kind, f.rule, f.id, f.ours) for f in report.findings] == [
-        (K.LAYER, "place in the sequence", "21", "20")
+        (K.LAYER, "in the file", "20", "named by the sequence: layer 21 comes next"),
+        (K.LAYER, "place in the sequence", "21", "20"),
     ]
 
 
@@ -545,12 +548,51 @@ def test_the_first_beacon_of_a_single_node_follows_from_its_genesis(chain: Recor
 # --- what is named, and what stands alone ---
 
 
-def test_a_ballot_that_a_supported_block_rewards_is_missed(chain: Recorded) -> None:
+def test_a_base_ballot_that_is_not_in_the_file_is_missed(chain: Recorded) -> None:
+    base = ballot_of(chain, 21)
     chain.run("DELETE FROM ballots WHERE layer = 21")
+    found = [f for f in chain.audit().findings if f.kind is K.BALLOT]
+    assert (found[0].rule, found[0].id) == ("in the file", base.id.hex())
+
+
+def test_a_ballot_that_names_another_base_than_its_own_is_found(chain: Recorded) -> None:
+    ballot, unknown = ballot_of(chain, 22), BallotID(b"u" * 20)
+    chain.put_ballot(22, replace(ballot, votes=replace(ballot.votes, base=unknown)))
+    found = [f for f in chain.audit().findings if f.kind is K.BALLOT]
+    assert [(one.rule, one.id) for one in found] == [
+        ("in the file", unknown.hex()),
+        ("votes", ballot.id.hex()),
+    ]
+
+
+def test_a_ballot_that_a_certified_block_rewards_is_missed(chain: Recorded) -> None:
+    chain.run("DELETE FROM ballots WHERE layer = 22")
     atx = chain.value("SELECT id FROM atxs").hex()
-    found = [f for f in chain.audit().findings if f.kind is K.BALLOT and f.rule == "in the file"]
-    # The ballot of the next layer, which rests on it, cannot vote either.
-    assert [one.id for one in found] in ([f"of ATX {atx} in layer 21"], [])
+    found = [f for f in chain.audit().findings if f.kind is K.BALLOT]
+    assert [(one.rule, one.id) for one in found] == [("in the file", f"of ATX {atx} in layer 22")]
+    chain.run("UPDATE certificates SET cert = NULL")
+    assert (K.BLOCK, "rewards") in chain.differences()
+
+
+def test_a_ballot_that_a_supported_block_rewards_is_missed(chain: Recorded) -> None:
+    # Another smesher's ballot, that nobody rests on, stood beside the recorded one.
+    block = scale.decode(Block, chain.value("SELECT block FROM blocks WHERE layer = 21"))
+    with surroundings(chain) as context:
+        checker = BlockChecker(context, BallotChecker(context))
+        checker.check_epoch(EpochID(2), context.look(state_rows.BLOCKS, "layer = 21"))
+        assert ("in the file", f"of ATX {block.rewards[0].atx_id.hex()} in layer 21") not in [
+            (rule, name) for _, rule, name in told_by(context)
+        ]
+    chain.run("UPDATE certificates SET cert = NULL")
+    chain.run("DELETE FROM ballots WHERE layer = 21")
+    with surroundings(chain) as context:
+        checker = BlockChecker(context, BallotChecker(context))
+        checker.check_epoch(EpochID(2), context.look(state_rows.BLOCKS, "layer = 21"))
+        assert (
+            K.BALLOT,
+            "in the file",
+            f"of ATX {block.rewards[0].atx_id.hex()} in layer 21",
+        ) in told_by(context)
 
 
 def test_layers_behind_the_last_one_are_missed(chain: Recorded) -> None:

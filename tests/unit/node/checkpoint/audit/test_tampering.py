@@ -168,7 +168,7 @@ DELETIONS = [
     ("atx_blobs", "1", K.ATX_BLOB, "in the file"),
     ("posts", "1", K.POST, "row of the PoST"),
     ("ballots", "layer = 20", K.BALLOT, "in the file"),
-    ("ballots", "layer = 21", K.BALLOT, "votes"),
+    ("ballots", "layer = 21", K.BALLOT, "in the file"),
     ("beacons", "1", K.BEACON, "beacon"),
     ("blocks", "layer = 21", K.BLOCK, "in the file"),
     ("layers", "id = 20", K.LAYER, "in the file"),
