@@ -4,6 +4,9 @@ What needs no node is in ``cli.commands.tx_offline``.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -37,6 +40,7 @@ from cli.transactions import (
     GasPrice,
     Keys,
     Kind,
+    PayerChoice,
     Required,
     Source,
     Unit,
@@ -96,29 +100,16 @@ def send(
 ) -> Sent:
     """Send coins; an account that is not spawned is spawned first."""
     smidge = read_amount(context, amount, unit)
-    with connect(context) as connection:
-        choice = choose_payer(account, template, key, required)
-        owner, opened = open_payer(
-            context, choice, connection.network.prefix, wallet, signs=not context.options.dry_run
-        )
-        destination = find_destination(to, connection.network.prefix, opened)
+    choice = choose_payer(account, template, key, required)
+    with _open_sender(context, choice, wallet) as sender:
+        destination = find_destination(to, sender.prefix, sender.opened)
 
         def make_body(number: int) -> bytes:
             return sdk.spend(
-                owner.address, destination, int(smidge), nonce=number, gas_price=gas_price
+                sender.owner.address, destination, int(smidge), nonce=number, gas_price=gas_price
             )
 
-        return _send(
-            context,
-            connection,
-            owner,
-            opened,
-            make_body,
-            nonce=nonce,
-            gas_price=gas_price,
-            max_fee=max_fee,
-            wait=wait,
-        )
+        return sender.send(make_body, nonce=nonce, gas_price=gas_price, max_fee=max_fee, wait=wait)
 
 
 @command(app, changes=True, unlocks=True)
@@ -140,33 +131,20 @@ def spawn(
     wallet: WalletFile = None,
 ) -> Sent:
     """Spawn an account so that it can send, or with --total a vault of it."""
-    with connect(context) as connection:
-        choice = choose_payer(account, template, key, required)
-        owner, opened = open_payer(
-            context, choice, connection.network.prefix, wallet, signs=not context.options.dry_run
-        )
+    choice = choose_payer(account, template, key, required)
+    with _open_sender(context, choice, wallet) as sender:
         terms = None
         if total:
             terms = vault_terms(
-                context, owner.address, total=total, initial=initial, start=start, end=end
+                context, sender.owner.address, total=total, initial=initial, start=start, end=end
             )
         else:
-            check_unspawned(connection, owner)
+            check_unspawned(sender.connection, sender.owner)
 
         def make_body(number: int) -> bytes:
-            return spawn_body(owner, terms, nonce=number, gas_price=gas_price)
+            return spawn_body(sender.owner, terms, nonce=number, gas_price=gas_price)
 
-        return _send(
-            context,
-            connection,
-            owner,
-            opened,
-            make_body,
-            nonce=nonce,
-            gas_price=gas_price,
-            max_fee=max_fee,
-            wait=wait,
-        )
+        return sender.send(make_body, nonce=nonce, gas_price=gas_price, max_fee=max_fee, wait=wait)
 
 
 @command(app, changes=True, unlocks=True)
@@ -189,30 +167,22 @@ def drain(
 ) -> Sent:
     """Let a vesting account pay out of its vault."""
     smidge = read_amount(context, amount, unit)
-    with connect(context) as connection:
-        choice = choose_payer(account, template, key, required)
-        owner, opened = open_payer(
-            context, choice, connection.network.prefix, wallet, signs=not context.options.dry_run
-        )
-        source = parse_address(vault, connection.network.prefix)
-        destination = find_destination(to, connection.network.prefix, opened)
+    choice = choose_payer(account, template, key, required)
+    with _open_sender(context, choice, wallet) as sender:
+        source = parse_address(vault, sender.prefix)
+        destination = find_destination(to, sender.prefix, sender.opened)
 
         def make_body(number: int) -> bytes:
             return sdk.drain_vault(
-                owner.address, source, destination, int(smidge), nonce=number, gas_price=gas_price
+                sender.owner.address,
+                source,
+                destination,
+                int(smidge),
+                nonce=number,
+                gas_price=gas_price,
             )
 
-        return _send(
-            context,
-            connection,
-            owner,
-            opened,
-            make_body,
-            nonce=nonce,
-            gas_price=gas_price,
-            max_fee=max_fee,
-            wait=wait,
-        )
+        return sender.send(make_body, nonce=nonce, gas_price=gas_price, max_fee=max_fee, wait=wait)
 
 
 @command(app, changes=True)
@@ -261,26 +231,50 @@ def wait(
         return _follow(context, connection, parse_transaction_id(id_), for_)
 
 
-def _send(
-    context: Context,
-    connection: NodeConnection,
-    owner: Owner,
-    opened: OpenWallet | None,
-    make_body: MakeBody,
-    *,
-    nonce: int | None,
-    gas_price: int,
-    max_fee: str,
-    wait: WaitFor | None,
-) -> Sent:
-    """Plan, sign and publish what a command makes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sender:
+    """Who pays for a transaction, and the node that takes it."""
 
-    def signers() -> Iterator[Signer]:
-        return wallet_signers(opened, owner) if opened is not None else iter(())
+    context: Context
+    connection: NodeConnection
+    owner: Owner
 
-    plan = make_plan(connection, owner, make_body, nonce=nonce, gas_price=gas_price)
-    limit = int(read_amount(context, max_fee)) if max_fee else None
-    return send_plan(context, connection, plan, signers, max_fee=limit, wait=wait)
+    opened: OpenWallet | None
+    """None where no wallet is needed: a multisig of keys that are named."""
+
+    @property
+    def prefix(self) -> str:
+        """How addresses of the network begin."""
+        return self.connection.network.prefix
+
+    def send(
+        self,
+        make_body: MakeBody,
+        *,
+        nonce: int | None,
+        gas_price: int,
+        max_fee: str,
+        wait: WaitFor | None,
+    ) -> Sent:
+        """Plan, sign and publish what a command makes."""
+        plan = make_plan(self.connection, self.owner, make_body, nonce=nonce, gas_price=gas_price)
+        limit = int(read_amount(self.context, max_fee)) if max_fee else None
+        return send_plan(
+            self.context, self.connection, plan, self._signers, max_fee=limit, wait=wait
+        )
+
+    def _signers(self) -> Iterator[Signer]:
+        return iter(()) if self.opened is None else wallet_signers(self.opened, self.owner)
+
+
+@contextmanager
+def _open_sender(context: Context, choice: PayerChoice, wallet: Path | None) -> Iterator[_Sender]:
+    """Connect to the node and find who pays; the wallet stays closed in a dry run."""
+    with connect(context) as connection:
+        owner, opened = open_payer(
+            context, choice, connection.network.prefix, wallet, signs=not context.options.dry_run
+        )
+        yield _Sender(context=context, connection=connection, owner=owner, opened=opened)
 
 
 def _follow(
