@@ -72,6 +72,9 @@ class Worker:
     crashed: Callable[[], None] = lambda: os._exit(EXIT_BUG)
     """Called when a task ended with an error that is not ours, after it was printed."""
 
+    ended: Callable[[], None] = lambda: None
+    """Called when the input is at its end, before what still runs is waited for."""
+
     randomx: RandomX = field(default_factory=RandomX)
     """Light RandomX, for all threads."""
 
@@ -106,6 +109,7 @@ class Worker:
             self._ending = True
             for future in running.values():
                 future.cancel()
+            self.ended()
 
     def _cancel(self, number: int, future: Future[None] | None) -> None:
         if future is not None and not future.cancel() and not future.done():
@@ -216,7 +220,13 @@ def main() -> None:
     with suppress(BrokenPipeError), os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         # What libraries print must not get between the answers.
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        Worker(sys.stdin.buffer, answers, verifiers=options.verifiers).run()
+        # Nobody wants what is still being computed, some of which cannot be interrupted.
+        Worker(
+            sys.stdin.buffer,
+            answers,
+            verifiers=options.verifiers,
+            ended=lambda: os._exit(0),
+        ).run()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from node.runtime.notify import VARIABLE, NotifyReceiver
 
 SECOND_NS: Final = 10**9
 LAYER_S: Final = 3
-LAYERS_PER_EPOCH: Final = 10
+LAYERS_PER_EPOCH: Final = 16
 GENESIS_AHEAD_S: Final = 20
 READY_LIMIT_S: Final = 120.0
 POLL_S: Final = 0.05
@@ -43,9 +43,9 @@ SETTINGS: Final = {
     "beacon.beacon-voting-round-duration": "1s",
     "beacon.beacon-weak-coin-round-duration": "1s",
     "beacon.beacon-grace-period-duration": "3s",
-    "poet.phase-shift": "15s",
-    "poet.cycle-gap": "15s",
-    "poet.grace-period": "12s",
+    "poet.phase-shift": "24s",
+    "poet.cycle-gap": "24s",
+    "poet.grace-period": "20s",
     "poet.positioning-atx-selection-timeout": "4s",
     "syncer.gossipduration": "0s",
     "syncer.interval": "1s",
@@ -53,7 +53,7 @@ SETTINGS: Final = {
     "api.grpc-private-listener": "127.0.0.1:0",
     "api.grpc-post-listener": "127.0.0.1:0",
 }
-"""What differs from the preset: an epoch in half a minute, and ports of the system's choice."""
+"""What differs from the preset: short epochs, and ports of the system's choice."""
 
 
 @dataclass(kw_only=True)

@@ -188,9 +188,10 @@ class Killing:
         """Look at what a life has left besides the databases."""
         problems = []
         for mark in life.left_behind():
-            problems.append(f"process {mark.pid} outlived the node that started it")
             process = mark.find()
             if process is not None:
+                command = " ".join(process.cmdline())
+                problems.append(f"{command} outlived the node that started it")
                 process.kill()
         log = self.network.log.read_text(encoding="utf-8", errors="replace")
         problems += [f"the log has a {noise}" for noise in NOISE if noise in log]

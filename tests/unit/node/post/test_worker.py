@@ -198,19 +198,21 @@ def test_main_serves_standard_streams(
     tmp_path: Path, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     added: list[int] = []
+    codes: list[int] = []
     stdin, stdout = tmp_path / "in", tmp_path / "out"
     stdin.write_bytes(
         encode_frame(make_verify_task(1, replace(post, nonce=4096), claim(), PARAMETERS, All()))
     )
     monkeypatch.setattr("sys.argv", ["worker", "--niceness", "3", "--verifiers", "2"])
     monkeypatch.setattr("os.nice", added.append)
+    monkeypatch.setattr("os._exit", codes.append)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     with stdin.open() as reading, stdout.open("w") as writing, (tmp_path / "err").open("w") as err:
         monkeypatch.setattr("sys.stdin", reading)
         monkeypatch.setattr("sys.stdout", writing)
         monkeypatch.setattr("sys.stderr", err)
         worker.main()
-    assert added == [3]
+    assert (added, codes) == ([3], [0])
 
 
 def test_main_ends_quietly_when_its_owner_was_killed(
@@ -222,6 +224,7 @@ def test_main_ends_quietly_when_its_owner_was_killed(
     os.close(answers_read)
     monkeypatch.setattr("sys.argv", ["worker"])
     monkeypatch.setattr("os.nice", lambda _: None)
+    monkeypatch.setattr("os._exit", lambda _: None)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     with (
         stdin.open() as reading,
