@@ -29,7 +29,9 @@ from node.types.layer import EpochID, LayerID
 
 U64_MASK: Final = (1 << 64) - 1
 FIRST_CAPACITY: Final = 64
-"""Rows a new table has room for; it grows by half whenever it is full."""
+"""Rows a new table has room for."""
+GROWTH: Final = 8
+"""A full table grows by an eighth: in place, so that only the new part costs time."""
 RECENT_LIMIT: Final = 4096
 """Arrivals outside the sorted index, at least; a large table lets a sixteenth wait."""
 RECENT_FRACTION: Final = 16
@@ -224,8 +226,8 @@ class _Table:
 
     def __init__(self) -> None:
         self.count = 0
-        self._rows = np.zeros(FIRST_CAPACITY, ROW)
-        self._memory = self._rows.view(np.uint8).data
+        self._memory = bytearray(FIRST_CAPACITY * ROW_BYTES.size)
+        self._rows = np.frombuffer(self._memory, ROW)
         self._keys = np.zeros(0, np.uint64)
         self._order = np.zeros(0, np.uint32)
         self._recent: dict[AtxID, int] = {}
@@ -234,10 +236,7 @@ class _Table:
         if self.find(atx_id) is not None:
             return False
         if self.count == len(self._rows):
-            grown = np.zeros(self.count + self.count // 2, ROW)
-            grown[: self.count] = self._rows
-            self._rows = grown
-            self._memory = grown.view(np.uint8).data
+            self._grow()
         ROW_BYTES.pack_into(
             self._memory,
             self.count * ROW_BYTES.size,
@@ -255,6 +254,12 @@ class _Table:
         if len(self._recent) > max(RECENT_LIMIT, self.count // RECENT_FRACTION):
             self._settle()
         return True
+
+    def _grow(self) -> None:
+        # Memory that an array looks at cannot be made longer.
+        self._rows = np.zeros(0, ROW)
+        self._memory += bytes(max(self.count // GROWTH, FIRST_CAPACITY) * ROW_BYTES.size)
+        self._rows = np.frombuffer(self._memory, ROW)
 
     def find(self, atx_id: AtxID) -> int | None:
         row = self._recent.get(atx_id)
@@ -330,13 +335,17 @@ class _Table:
         return (int(halves[middle - 1]) + int(halves[middle]) & U64_MASK) // 2
 
     def _settle(self) -> None:
-        """Take the latest arrivals into the sorted index."""
+        """Merge the latest arrivals into the sorted index."""
         if not self._recent:
             return
-        keys = _prefixes(_bytes_of(self._rows["id"][: self.count]))
+        first = self.count - len(self._recent)
+        keys = _prefixes(_bytes_of(self._rows["id"][first : self.count]))
         order = np.argsort(keys, kind="stable")
-        self._keys = keys[order]
-        self._order = order.astype(np.uint32)
+        keys = keys[order]
+        # After those that share the key, so that rows with one key stay in order of arrival.
+        places = np.searchsorted(self._keys, keys, side="right")
+        self._keys = np.insert(self._keys, places, keys)
+        self._order = np.insert(self._order, places, (order + first).astype(np.uint32))
         self._recent.clear()
 
 
