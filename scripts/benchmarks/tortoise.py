@@ -8,7 +8,7 @@ decide with but full mode can.
 import resource
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Final, TypeAlias
 
 from node.base.hashing import hash32
@@ -20,14 +20,14 @@ from node.types.address import NO_ADDRESS
 from node.types.ballot import Opinion, Vote
 from node.types.ids import AtxID, BallotID, Beacon, BlockID, SmesherID
 from node.types.layer import EpochID, LayerID
-from scripts.benchmarks.measurement import Measurement
+from scripts.benchmarks.measurement import PER_SECOND, Measurement
 from tests.support.plain_tortoise import plain_tortoise
 
 BEACON: Final = Beacon(b"beac")
 HEIGHT: Final = 10_000
 WEIGHT: Final = 1_000_000
-MICROSECONDS: Final = 1e6
-MILLISECONDS: Final = 1e3
+RUN_BAR_S: Final = 60.0
+MEMORY_BAR_MIB: Final = 1536.0
 KIBIBYTES_PER_MEBIBYTE: Final = 1024
 
 
@@ -167,31 +167,75 @@ def _atx(epoch: EpochID, index: int) -> AtxID:
     return AtxID(hash32(b"%d/%d" % (epoch, index)))
 
 
-def figures(name: str, size: Size, make: MakeTortoise = Tortoise) -> Iterator[Measurement]:
-    """Yield the figures of one run."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run took, by what was measured: seconds of the wall and of the processor."""
+
+    wall: dict[str, float]
+    cpu_s: float
+    layers_not_verified: int
+
+
+def live(size: Size, make: MakeTortoise = Tortoise) -> Run:
+    """Let a network live, and return what it took."""
     network = Network(size, make)
-    begin = perf_counter()
+    cpu, begin = process_time(), perf_counter()
     network.run()
     total = perf_counter() - begin
     spent = network.spent
-    ballots = size.layers * size.ballots_per_layer
-    calls = spent.decode + spent.store + spent.tally + spent.encode + spent.atxs
-    yield Measurement(f"{name}: {size.layers} layers, whole run", total, "s")
-    yield Measurement(f"{name}: inside the tortoise", calls, "s")
-    yield Measurement(f"{name}: decode a ballot", spent.decode / ballots * MICROSECONDS, "us")
-    yield Measurement(f"{name}: store a ballot", spent.store / ballots * MICROSECONDS, "us")
-    yield Measurement(f"{name}: tally, each", spent.tally / size.layers / 2 * MILLISECONDS, "ms")
-    yield Measurement(f"{name}: encode, each", spent.encode / size.layers * MILLISECONDS, "ms")
     state = network.tortoise.describe()
-    yield Measurement(f"{name}: layers not verified", state.last - state.verified, "layers")
+    return Run(
+        {
+            "whole run": total,
+            "inside the tortoise": (
+                spent.decode + spent.store + spent.tally + spent.encode + spent.atxs
+            ),
+            "decode a ballot": spent.decode / (size.layers * size.ballots_per_layer),
+            "store a ballot": spent.store / (size.layers * size.ballots_per_layer),
+            "tally, each": spent.tally / size.layers / 2,
+            "encode, each": spent.encode / size.layers,
+        },
+        process_time() - cpu,
+        state.last - state.verified,
+    )
+
+
+UNITS: Final = {
+    "whole run": "s",
+    "inside the tortoise": "s",
+    "decode a ballot": "us",
+    "store a ballot": "us",
+    "tally, each": "ms",
+    "encode, each": "ms",
+}
+
+
+def figures(
+    name: str, size: Size, clear: MakeTortoise | None = None, *, bar_s: float | None = None
+) -> Iterator[Measurement]:
+    """Yield the figures of one run, beside those of a clear tortoise if there is one."""
+    run = live(size)
+    plain = None if clear is None else live(size, clear)
+    for what, unit in UNITS.items():
+        is_whole = what == "whole run"
+        scale = PER_SECOND[unit]
+        yield Measurement(
+            f"{name}, {size.layers} layers: {what}",
+            run.wall[what] * scale,
+            unit,
+            cpu=run.cpu_s if is_whole else None,
+            clear=None if plain is None else plain.wall[what] * scale,
+            bar=bar_s if is_whole else None,
+        )
+    yield Measurement(
+        f"{name}, {size.layers} layers: not verified", run.layers_not_verified, "layers"
+    )
 
 
 def measure() -> Iterator[Measurement]:
-    """Yield the figures of both modes, of one that counts ballot by ballot, and of a long run."""
-    yield from figures("verifying", SHORT)
-    yield from figures("verifying, clear", SHORT, plain_tortoise)
-    yield from figures("full, short", HALF)
-    yield from figures("full, short, clear", HALF, plain_tortoise)
-    yield from figures("full", LONG)
+    """Yield the figures of both modes beside one that counts ballot by ballot, and a long run."""
+    yield from figures("verifying", SHORT, plain_tortoise)
+    yield from figures("full", HALF, plain_tortoise)
+    yield from figures("full", LONG, bar_s=RUN_BAR_S)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_MEBIBYTE
-    yield Measurement("memory, peak of the process", peak, "MiB")
+    yield Measurement("memory, peak of the process", peak, "MiB", bar=MEMORY_BAR_MIB)
