@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from node.base import scale
-from node.base.errors import IgnoreError, UsageError
+from node.base.errors import DecodeError, IgnoreError, UsageError
 from node.base.hashing import hash32
 from node.crypto.ed25519 import Signer
 from node.environment import Environment
@@ -137,7 +137,11 @@ class AdversarialEnd:
         if protocol != MALICIOUS_IDS:
             return answer
         own = {signer.smesher_id for signer in self.tactic.stage.signers}
-        listed = scale.decode(MaliciousIDs, answer).smeshers
+        try:
+            listed = scale.decode(MaliciousIDs, answer).smeshers
+        except DecodeError:
+            # Another adversary's answer: the node shall see for itself.
+            return answer
         return scale.encode(MaliciousIDs(smeshers=tuple(s for s in listed if s not in own)))
 
     # What a tactic does with it
