@@ -1,5 +1,7 @@
 """Reads, batches, snapshots and failures of the key-value store."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -192,3 +194,26 @@ def test_a_synced_batch_survives_a_killed_process(tmp_path: Path) -> None:
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     with LevelDB(tmp_path / "db") as db:
         assert db.get(b"claim") == b"1"
+
+
+def test_of_a_write_that_the_disk_took_in_part_nothing_is_left(tmp_path: Path) -> None:
+    """A machine without power leaves a log that ends anywhere: whole batches are left of it."""
+    ends = []
+    with LevelDB(tmp_path / "db") as db:
+        (log,) = (tmp_path / "db").glob("*.log")
+        for number in range(4):
+            with db.batch(sync=False) as batch:
+                batch.put(b"first", bytes([number]))
+                batch.put(b"second", bytes([number]) * 20)
+            ends.append(log.stat().st_size)
+        shutil.copytree(tmp_path / "db", tmp_path / "whole")
+    for size in sorted({0, *(end - back for end in ends for back in (0, 1, 20, 40))}):
+        torn = tmp_path / f"torn{size}"
+        shutil.copytree(tmp_path / "whole", torn)
+        os.truncate(torn / log.name, size)
+        whole = sum(1 for end in ends if end <= size)
+        expected = bytes([whole - 1]) if whole else None
+        with LevelDB(torn) as db:
+            assert db.get(b"first") == expected, size
+            assert db.get(b"second") == (None if expected is None else expected * 20), size
+        shutil.rmtree(torn)
