@@ -17,8 +17,13 @@ from node.types.layer import EpochID
 
 def put_active_set(batch: Batch, digest: Hash32, active_set: EpochActiveSet) -> None:
     """Store an active set under ``digest``, which is that of its ATX identifiers alone."""
-    batch.put(schema.ACTIVE_SET + digest, scale.encode(active_set))
-    batch.put(schema.ACTIVE_SET_BY_EPOCH + key_u32(active_set.epoch) + digest, b"")
+    put_active_set_blob(batch, digest, active_set.epoch, scale.encode(active_set))
+
+
+def put_active_set_blob(batch: Batch, digest: Hash32, epoch: EpochID, blob: bytes) -> None:
+    """Store an active set that is encoded already."""
+    batch.put(schema.ACTIVE_SET + digest, blob)
+    batch.put(schema.ACTIVE_SET_BY_EPOCH + key_u32(epoch) + digest, b"")
 
 
 def find_active_set(reader: Reader, digest: Hash32) -> EpochActiveSet | None:

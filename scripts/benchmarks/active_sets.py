@@ -6,13 +6,13 @@ from typing import Final
 from node.base import scale
 from node.base.hashing import hash32
 from node.consensus.atxdata import AtxData, AtxEntry
+from node.consensus.packed_sets import PackedActiveSet
 from node.consensus.proposals.rules import check_active_set
 from node.types.active_set import EpochActiveSet, active_set_hash
 from node.types.address import NO_ADDRESS
 from node.types.ids import AtxID, SmesherID
 from node.types.layer import EpochID
 from scripts.benchmarks.measurement import Measurement, duration
-from tests.support import plain_scale
 
 SECONDS: Final = 2.0
 """Time for each figure."""
@@ -28,6 +28,7 @@ def measure() -> Iterator[Measurement]:
     members = tuple(sorted(AtxID(hash32(b"%d" % number)) for number in range(MEMBERS)))
     active_set = EpochActiveSet(epoch=EPOCH, atx_ids=members)
     data, digest = scale.encode(active_set), active_set_hash(members)
+    packed = PackedActiveSet.decode(data)
     known = AtxData()
     for number, atx_id in enumerate(members):
         entry = AtxEntry(
@@ -41,29 +42,31 @@ def measure() -> Iterator[Measurement]:
         known.add(EPOCH, atx_id, entry)
     yield duration(
         f"active set of {MEMBERS}: decode",
-        lambda: scale.decode(EpochActiveSet, data),
+        lambda: PackedActiveSet.decode(data),
         "ms",
         SECONDS,
-        clear=lambda: plain_scale.decode(EpochActiveSet, data),
+        clear=lambda: scale.decode(EpochActiveSet, data),
         bar=LOOP_BAR_MS,
     )
     yield duration(
         f"active set of {MEMBERS}: check order and hash",
-        lambda: check_active_set(active_set, digest),
+        lambda: packed.check(digest),
         "ms",
         SECONDS,
+        clear=lambda: check_active_set(active_set, digest),
         bar=LOOP_BAR_MS,
     )
     yield duration(
         f"active set of {MEMBERS}: look for missing ATXs",
-        lambda: known.missing(EPOCH, members),
+        lambda: known.weight_of_packed(EPOCH, packed.ids).missing,
         "ms",
         SECONDS,
+        clear=lambda: known.missing(EPOCH, members),
         bar=LOOP_BAR_MS,
     )
     yield duration(
         f"active set of {MEMBERS}: weigh",
-        lambda: known.weight_of(EPOCH, members),
+        lambda: known.weight_of_packed(EPOCH, packed.ids),
         "ms",
         SECONDS,
         clear=lambda: sum(

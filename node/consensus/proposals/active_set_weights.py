@@ -3,25 +3,30 @@
 Source: go-spacemesh, proposals/handler.go; proposals digest sections 6 and 8.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from node.base import scale
-from node.base.errors import IgnoreError, RejectError
+from node.base.errors import IgnoreError, NotFoundError, RejectError
 from node.base.lru import LruMap
 from node.consensus.atxdata import AtxData
-from node.consensus.proposals.rules import check_active_set
+from node.consensus.packed_sets import PackedActiveSet
 from node.consensus.proposals.slots import MAX_U64
 from node.net.fetch.client import Fetcher
 from node.net.fetch.wire import Hint
 from node.net.ports import PeerID
-from node.store.activesets import get_active_set, has_active_set, put_active_set
+from node.store.activesets import (
+    find_active_set_blob,
+    has_active_set,
+    put_active_set_blob,
+)
 from node.store.db import Database
-from node.types.active_set import EpochActiveSet
-from node.types.ids import Hash32
+from node.types.ids import AtxID, Hash32
 
 CACHED_SETS: Final = 10_000
 """Active sets whose weight is kept."""
+MEMBERS_AT_ONCE: Final = 50_000
+"""Members looked up before others have their turn."""
 
 
 @dataclass(kw_only=True)
@@ -49,7 +54,7 @@ class ActiveSetWeights:
         # Whoever asked for it meanwhile waited for the same fetch; one of us weighs it.
         known = self._weights.get(digest)
         if known is None:
-            known = self._weigh(digest)
+            known = await self._weigh(digest)
             self._weights.put(digest, known)
         return known
 
@@ -61,24 +66,38 @@ class ActiveSetWeights:
             RejectError: not sorted, or another one than was asked for.
             FetchError: an ATX of it cannot be had.
         """
-        active_set = scale.decode(EpochActiveSet, data)
-        check_active_set(active_set, expected)
+        active_set = PackedActiveSet.decode(data)
+        active_set.check(expected)
         if has_active_set(self.db, expected):
             return
-        missing = self.atxdata.missing(active_set.epoch, active_set.atx_ids)
+        _, missing = await self._look_up(active_set)
         self.fetcher.register_holder(peer, missing)
         await self.fetcher.fetch(Hint.ATX, missing)
         with self.db.batch(sync=False) as batch:
-            put_active_set(batch, expected, active_set)
+            put_active_set_blob(batch, expected, active_set.epoch, data)
 
-    def _weigh(self, digest: Hash32) -> int:
-        active_set = get_active_set(self.db, digest)
-        if not active_set.atx_ids:
+    async def _weigh(self, digest: Hash32) -> int:
+        data = find_active_set_blob(self.db, digest)
+        if data is None:
+            raise NotFoundError("active set", digest)
+        active_set = PackedActiveSet.decode(data)
+        if not len(active_set):
             raise RejectError(f"active set {digest} is empty")
-        found = self.atxdata.weight_of(active_set.epoch, active_set.atx_ids)
-        if found.missing:
+        weight, missing = await self._look_up(active_set)
+        if missing:
             raise IgnoreError(
-                f"atx {found.missing[0]} of active set {digest} is not known "
-                f"in epoch {active_set.epoch}"
+                f"atx {missing[0]} of active set {digest} is not known in epoch {active_set.epoch}"
             )
-        return found.weight & MAX_U64
+        return weight & MAX_U64
+
+    async def _look_up(self, active_set: PackedActiveSet) -> tuple[int, tuple[AtxID, ...]]:
+        """Return the weight of the members that are known, and the others."""
+        weight = 0
+        missing: list[AtxID] = []
+        for number, ids in enumerate(active_set.parts(MEMBERS_AT_ONCE)):
+            if number:
+                await asyncio.sleep(0)
+            found = self.atxdata.weight_of_packed(active_set.epoch, ids)
+            weight += found.weight
+            missing += found.missing
+        return weight, tuple(missing)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from node.base import scale
-from node.base.errors import DecodeError, IgnoreError, RejectError
+from node.base.errors import DecodeError, IgnoreError, NotFoundError, RejectError
+from node.consensus.proposals import active_set_weights
 from node.net.fetch.client import FetchError
 from node.net.memory import MemoryNetwork
 from node.net.ports import PeerID
@@ -35,6 +36,19 @@ def encoded(*ids: AtxID) -> tuple[Hash32, bytes]:
 async def test_a_set_weighs_what_its_atxs_weigh(world: ProposalWorld) -> None:
     digest = world.add_active_set()
     assert await world.handler.active_sets.weight(digest) == 200
+
+
+async def test_a_large_set_is_weighed_in_turns(
+    world: ProposalWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(active_set_weights, "MEMBERS_AT_ONCE", 1)
+    digest = world.add_active_set()
+    assert await world.handler.active_sets.weight(digest) == 200
+
+
+async def test_a_set_that_is_gone_is_not_found(world: ProposalWorld) -> None:
+    with pytest.raises(NotFoundError, match="active set"):
+        await world.handler.active_sets._weigh(Hash32(b"\1" * 32))
 
 
 async def test_a_weight_is_kept(world: ProposalWorld) -> None:
