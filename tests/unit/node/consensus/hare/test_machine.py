@@ -2,8 +2,13 @@
 
 import pytest
 
-from node.consensus.hare.gradecast import RoundMessage
+from node.consensus.hare.gradecast import RoundMessage, compute_delay, compute_grade
 from node.consensus.hare.machine import (
+    GRADE_AGREED,
+    GRADE_HARD_LOCK,
+    GRADE_PROPOSED,
+    GRADE_REPROPOSED,
+    GRADE_SOFT_LOCK,
     Agreed,
     CoinThrown,
     HareMachine,
@@ -327,3 +332,24 @@ def test_statistics_count_what_was_heard_by_round() -> None:
         RoundStats(iter_round=PREROUND, messages=2, seats=6, malicious=1),
         RoundStats(iter_round=COMMIT, messages=1, seats=3, malicious=0),
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "since", "grade"),
+    [
+        (at(1, Round.HARDLOCK), at(0, Round.NOTIFY), GRADE_AGREED),
+        (at(0, Round.NOTIFY), at(0, Round.COMMIT), GRADE_AGREED),
+        (at(1, Round.HARDLOCK), at(0, Round.COMMIT), GRADE_HARD_LOCK),
+        (at(1, Round.SOFTLOCK), at(0, Round.COMMIT), GRADE_SOFT_LOCK),
+        (at(1, Round.PROPOSE), at(0, Round.COMMIT), GRADE_REPROPOSED),
+        (at(0, Round.PROPOSE), PREROUND, GRADE_PROPOSED),
+    ],
+)
+def test_some_grades_are_the_least_that_a_message_can_have_when_it_is_asked_for(
+    asked: IterRound, since: IterRound, grade: int
+) -> None:
+    """Lower ones would change nothing: what comes later comes after the question.
+
+    So no scenario can tell them from these; higher ones are found by the properties.
+    """
+    assert compute_grade(compute_delay(asked, since)) == grade
