@@ -16,6 +16,7 @@ by those who happened to look elsewhere, until they hear of the proof.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -23,6 +24,7 @@ from node.base.hashing import hash32
 from node.config.model.root import NodeConfig
 from node.sim.faults import MANY_EPOCHS, QUIET_EPOCHS, FaultPlan, LateStart, Outage, Partition
 from node.sim.mesh_report import Disagreement, LayerRow
+from node.sim.power import PowerLost
 from node.store.atxs import atxs_in_epoch
 from node.store.db import Reader
 from node.store.identities import malicious_smeshers
@@ -109,7 +111,7 @@ class Judge:
     found: list[Disagreement] = field(default_factory=list)
     _absences: tuple[Absence, ...] = field(init=False)
     _convicted: set[SmesherID] = field(default_factory=set)
-    _blocks: dict[tuple[str, LayerID], str] = field(default_factory=dict)
+    _blocks: dict[tuple[int, LayerID], str] = field(default_factory=dict)
     _reorgs: Counter[LayerID] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -147,7 +149,7 @@ class Judge:
             self._compare_atxs(layer, EpochID(epoch - 1), nodes)
         decided = LayerID(max(0, layer - self._decided_after))
         self._compare_states(layer, decided, nodes)
-        self._count_reorgs(layer, nodes)
+        self._count_reorgs(layer)
 
     def finish(self) -> tuple[LayerRow, ...]:
         """Compare everything at the end of the run, and return the table."""
@@ -202,16 +204,22 @@ class Judge:
         self._note(now, f"block of layer {layer}", blocks)
         return roots, blocks
 
-    def _count_reorgs(self, layer: LayerID, nodes: Sequence[Judged]) -> None:
-        for one in nodes:
-            applied = one.applied
-            for number in range(max(1, layer - WATCHED_LAYERS), min(layer, applied + 1)):
-                past = LayerID(number)
-                block = _block_of(one, past)
-                before = self._blocks.get((_name(one), past))
-                if before is not None and before != block:
-                    self._reorgs[past] += 1
-                self._blocks[_name(one), past] = block
+    def _count_reorgs(self, layer: LayerID) -> None:
+        """Count changes of opinion, also of nodes that were away and come to know better."""
+        for one in self.nodes():
+            if one.is_running and one.number not in self._adversaries:
+                # One whose power has just failed cannot be asked any more.
+                with suppress(PowerLost):
+                    self._count_reorgs_of(one, layer)
+
+    def _count_reorgs_of(self, one: Judged, layer: LayerID) -> None:
+        for number in range(max(1, layer - WATCHED_LAYERS), min(layer, one.applied + 1)):
+            past = LayerID(number)
+            block = _block_of(one, past)
+            before = self._blocks.get((one.number, past))
+            if before is not None and before != block:
+                self._reorgs[past] += 1
+            self._blocks[one.number, past] = block
 
     def _note(self, layer: LayerID, subject: str, values: dict[str, str]) -> None:
         if len(set(values.values())) > 1:
