@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from node.app import Node
@@ -43,6 +44,7 @@ RICH: Final = 10**18
 EARLY: Final = 10
 """One kill of so many, and one more, comes before the network has its first block."""
 EXIT_FOUND: Final = 11
+SIGNAL_BASE: Final = 128
 NOISE: Final = ("Traceback (most recent call last)", "BrokenPipeError")
 """What nobody wants to find in a log, however a process ended."""
 
@@ -225,6 +227,10 @@ def _config(network: Network) -> NodeConfig:
     return load_config(places=places, preset=flags.preset, flags=flags.overrides).config
 
 
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(SIGNAL_BASE + number)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="scripts/kill", description=__doc__)
@@ -233,12 +239,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="empty folder for the network, kept")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Whoever ends this program, even one in the background, ends its node as well.
+        signal.signal(number, _end)
     with ExitStack() as stack:
         folder = options.folder
         if folder is None:
             temporary = tempfile.TemporaryDirectory(prefix="kill-")
             folder = Path(stack.enter_context(temporary))
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            parser.error(f"{folder} is not empty: another network may run there")
         report = Killing(seed=options.seed, folder=folder, quiet=options.json).run(options.count)
     if options.json:
         print(json.dumps({**asdict(report), "held": report.held}, indent=2))
