@@ -193,7 +193,9 @@ class _Run:
     crashes: Crashes
     report: Callable[[str, int, int], None]
     recorder: Recorder | None
-    _down: set[int] = field(default_factory=set)
+    _down: dict[int, Restart] = field(default_factory=dict)
+    """What killed the nodes that are down."""
+
     _rows: tuple[LayerRow, ...] = ()
 
     def __post_init__(self) -> None:
@@ -256,11 +258,11 @@ class _Run:
 
     def _steps(self, outage: Outage) -> list[tuple[int, Callable[[], Awaitable[None]]]]:
         match outage:
-            case Restart(node=node, down_ns=down_ns):
+            case Restart():
                 at_ns = self._start_of(outage.layer) + outage.offset_ns
                 return [
-                    (at_ns, partial(self._stop, node)),
-                    (at_ns + down_ns, partial(self._start, node)),
+                    (at_ns, partial(self._stop, outage)),
+                    (at_ns + outage.down_ns, partial(self._bring_back, outage)),
                 ]
             case LateStart(node=node):
                 at_ns = self._start_of(outage.layer) + outage.offset_ns
@@ -283,17 +285,20 @@ class _Run:
             self._note("layer", layer, [self._state_of(number) for number in self._judged(layer)])
         self.report("layers", layer, self.last)
 
-    async def _stop(self, number: int) -> None:
-        # One that is down because its power failed is not killed on top of it.
-        if self._runs(number):
-            self._down.add(number)
-            self._note("stop", [number])
-            await self.world.stop(f"node{number}")
+    async def _stop(self, restart: Restart) -> None:
+        # One that is down already is not killed on top of it.
+        name = f"node{restart.node}"
+        if self.world.nodes[name].end.is_running:
+            self._down[restart.node] = restart
+            self._note("stop", [restart.node])
+            await self.world.stop(name)
+
+    async def _bring_back(self, restart: Restart) -> None:
+        if self._down.get(restart.node) is restart:
+            del self._down[restart.node]
+            await self._start(restart.node)
 
     async def _start(self, number: int) -> None:
-        if f"node{number}" in self.world.nodes and number not in self._down:
-            return
-        self._down.discard(number)
         self._note("start", [number])
         # A planned crash may come while it starts: it is brought back by the one who crashed it.
         with suppress(PowerLost):
@@ -310,10 +315,6 @@ class _Run:
     async def _heal(self) -> None:
         self._note("heal", [])
         self.links.heal()
-
-    def _runs(self, number: int) -> bool:
-        """Tell whether a node is up."""
-        return self.world.nodes[f"node{number}"].end.is_running
 
     # The trace
 
