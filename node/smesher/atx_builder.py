@@ -416,6 +416,10 @@ class AtxBuilder:
         """Take the challenge through a PoET round; what comes of it is stored."""
         challenge = challenge_of(pending).challenge_hash()
         registered = await self.rounds.register(pending.publish_epoch, challenge, times)
+        if pending.initial_post is not None:
+            # It is checked again before the PoST; but a space that has grown shows here while
+            # there is time, and after a restart the checker is up when the round ends.
+            await self._check_against_space(pending.initial_post)
         best = await self.rounds.best_proof(pending.publish_epoch, registered, times)
         chosen = replace(pending, poet_ref=best.ref, membership=best.membership)
         with self.local.batch() as batch:
