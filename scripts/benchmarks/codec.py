@@ -24,6 +24,9 @@ from tests.support import plain_scale
 SECONDS: Final = 0.6
 """Time for each figure."""
 
+BARRED_SECONDS: Final = 3.0
+"""Time for those that are judged."""
+
 BALLOT: Final = {"eligibilities": 10, "against": 0, "abstain": 0, "active_set": 0, "j": 7}
 """A reference ballot with ten eligibilities and one vote."""
 
@@ -77,8 +80,8 @@ def measure() -> Iterator[Measurement]:
 
 def _measure(name: str, cls: type[Any], value: object) -> Iterator[Measurement]:
     data = scale.encode(value)
-    seconds = 0.0 if len(data) > 1 << 20 else SECONDS
     decode_bar, encode_bar = BARS.get(name, (None, None))
+    seconds = SECONDS if decode_bar is None else BARRED_SECONDS
     yield duration(
         f"codec: decode {name}",
         lambda: scale.decode(cls, data),
