@@ -21,6 +21,7 @@ from node.sim.adversaries.end import AdversarialEnd
 from node.sim.adversaries.noise import MalformedBytes
 from node.sim.adversaries.registry import ADVERSARIES, Cast
 from node.sim.adversaries.serving import WrongAnswers
+from node.sim.adversaries.voting import LAYERS_WITHHELD
 from node.sim.links import Randomness, SeededLinks
 from node.sim.virtual_time import simulate
 from node.sim.world import SimulatedNode, World, world_config
@@ -228,13 +229,13 @@ class Withheld(Outcome):
     """Ballots that come late are there in the end, and change nothing that was applied."""
 
     def examine(self) -> None:
-        made = {ballot.id for ballot in self.ballots(self.world.nodes[f"node{LIAR}"])}
-        last = max(ballot.layer for ballot in self.ballots(self.honest[0]))
+        withheld = range(FIRST_LAYER, FIRST_LAYER + LAYERS_WITHHELD)
         for one in self.honest:
-            assert {ballot.layer for ballot in self.ballots(one)} > {FIRST_LAYER}
-            assert {ballot.id for ballot in self.ballots(one)} <= made
-        assert last > FIRST_LAYER
-        assert self.paid() != list(range(FIRST_LAYER, last + 1))
+            layers = {ballot.layer for ballot in self.ballots(one)}
+            # The first one comes with those that refer to it.
+            assert {FIRST_LAYER, FIRST_LAYER + LAYERS_WITHHELD} <= layers
+        assert FIRST_LAYER + LAYERS_WITHHELD in self.paid()
+        assert not set(self.paid()) & set(withheld)
 
 
 def test_ballots_that_were_withheld_come_too_late(tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ from node.types.proposal import Proposal
 
 STRANGERS_AT_ONCE: Final = 5
 """Strangers who repeat each message of the node in their own name."""
-REPLAYED_AT_ONCE: Final = 40
+REPLAYED_AT_ONCE: Final = 4
+RECENT: Final = 20
+"""Messages that may still matter; half of those that are sent again are among them."""
 REMEMBERED: Final = 2000
 """Messages that are kept to be sent again."""
 
@@ -96,13 +98,12 @@ class OldMessages(Tactic):
     async def publish(self, end: AdversarialEnd, topic: str, data: bytes) -> None:
         """See Tactic."""
         await end.publish_honestly(topic, data)
-        if topic != PROPOSAL_TOPIC:
-            return
         for peer in end.everybody():
             end.end.network.ends[peer].forget()
-            for _ in range(REPLAYED_AT_ONCE):
-                old_topic, old = self._heard[self.stage.random.below(len(self._heard))]
-                end.send_as(end.local, (peer,), old_topic, old)
+            for among in (len(self._heard), min(RECENT, len(self._heard))):
+                for _ in range(REPLAYED_AT_ONCE):
+                    old_topic, old = self._heard[-1 - self.stage.random.below(among)]
+                    end.send_as(end.local, (peer,), old_topic, old)
 
 
 def _atx(data: bytes, nobody: Signer) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from node.base import scale
-from node.consensus.beacon.handler import FIRST_VOTES, FOLLOWING_VOTES, PROPOSALS, WEAK_COIN
+from node.consensus.beacon.handler import FIRST_VOTES, FOLLOWING_VOTES, WEAK_COIN
 from node.consensus.beacon.wire import (
     FirstVotesMessage,
     FollowingVotesMessage,
@@ -15,6 +15,8 @@ from node.consensus.beacon.wire import (
 from node.consensus.proposals.ports import TOPIC
 from node.crypto.domains import Domain
 from node.environment import Environment
+from node.net.fetch.wire import LAYER_DATA, LayerBallots
+from node.net.ports import PeerID, RequestHandler
 from node.sim.adversaries.end import AdversarialEnd, Stage, Tactic, tampered
 from node.sim.adversaries.opinions import OpinionBook
 from node.sim.adversaries.signing import sign_ballot, sign_proposal
@@ -25,7 +27,6 @@ from node.types.ids import Beacon
 from node.types.layer import EpochID, LayerID
 from node.types.proposal import Proposal
 
-NS_PER_S: Final = 10**9
 LAYERS_WITHHELD: Final = 4
 """Layers whose proposals come out together with a later one."""
 FALSE_BEACONS: Final = 64
@@ -33,12 +34,12 @@ FALSE_BEACONS: Final = 64
 
 
 class WithheldBallots(Tactic):
-    """Keeps its ballots for itself and sends those of some layers at once."""
+    """Keeps its ballots for itself, whoever asks, and sends those of some layers at once."""
 
     def __init__(self, stage: Stage) -> None:
         """Begin with nothing withheld."""
         super().__init__(stage)
-        self._kept: list[tuple[LayerID, bytes]] = []
+        self._kept: list[tuple[Ballot, bytes]] = []
 
     async def publish(self, end: AdversarialEnd, topic: str, data: bytes) -> None:
         """See Tactic."""
@@ -46,12 +47,23 @@ class WithheldBallots(Tactic):
             await end.publish_honestly(topic, data)
             return
         await end.take(topic, data)
-        layer = scale.decode(Proposal, data).layer
-        self._kept.append((layer, data))
-        if layer >= self._kept[0][0] + LAYERS_WITHHELD:
+        ballot = scale.decode(Proposal, data).ballot
+        self._kept.append((ballot, data))
+        if ballot.layer >= self._kept[0][0].layer + LAYERS_WITHHELD:
             for _, kept in self._kept:
                 end.send(end.everybody(), topic, kept)
             self._kept.clear()
+
+    async def answer(
+        self, protocol: str, peer: PeerID, data: bytes, honest: RequestHandler
+    ) -> bytes:
+        """See Tactic."""
+        answer = await honest(peer, data)
+        if protocol != LAYER_DATA:
+            return answer
+        kept = {ballot.id for ballot, _ in self._kept}
+        listed = scale.decode(LayerBallots, answer).ballots
+        return scale.encode(LayerBallots(ballots=tuple(one for one in listed if one not in kept)))
 
 
 class BalancingBallots(Tactic):
@@ -110,8 +122,12 @@ class BalancingBallots(Tactic):
 class SplitBeacons(Tactic):
     """Tells each half of the network something else about the beacon.
 
-    Its proposal is in time for one half only, its votes are opposite in the halves, and its
-    throws of the coin reach one half.  None of this can be proven against it.
+    Its votes are opposite in the halves, and its throws of the coin are sent to one of them.
+    None of this can be proven against it.
+
+    Its proposal comes in time for everybody.  One that comes just after the first votes
+    would be in nobody's votes but its own; as margins add up over the rounds, its votes alone
+    would then decide, and split any beacon: the protocol has no means against that.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -121,16 +137,13 @@ class SplitBeacons(Tactic):
 
     async def publish(self, end: AdversarialEnd, topic: str, data: bytes) -> None:
         """See Tactic."""
-        if topic not in {PROPOSALS, FIRST_VOTES, FOLLOWING_VOTES, WEAK_COIN}:
+        if topic not in {FIRST_VOTES, FOLLOWING_VOTES, WEAK_COIN}:
             await end.publish_honestly(topic, data)
             return
         await end.take(topic, data)
         some, rest = end.halves()
         end.send(some, topic, data)
-        if topic == PROPOSALS:
-            late_ns = self.stage.environment.config.beacon.proposal_duration
-            end.send(rest, topic, data, delay_s=late_ns / NS_PER_S)
-        elif topic == FIRST_VOTES:
+        if topic == FIRST_VOTES:
             end.send(rest, topic, self._other_first(data))
         elif topic == FOLLOWING_VOTES:
             end.send(rest, topic, self._other_following(data))
