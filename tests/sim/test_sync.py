@@ -32,6 +32,7 @@ from node.store.atxs import atx_ids_in_epoch, get_atx_blob
 from node.store.certificates import find_certificate, find_certified_block
 from node.store.identities import malicious_smeshers
 from node.store.layers import find_applied_block, find_state_hash
+from node.store.rewards import rewards_of_smesher
 from node.types.ids import NO_BLOCK
 from node.types.layer import EpochID, LayerID
 
@@ -142,6 +143,43 @@ def test_a_node_that_is_started_again_after_long_comes_back(tmp_path: Path) -> N
 
     simulate(main())
     _check_same_states(world, FIRST_LAYER, last - 2)
+    world.close()
+
+
+def test_several_that_come_late_and_are_killed_on_the_way_end_as_the_others(tmp_path: Path) -> None:
+    """Two join, one after the other; one of them dies in the middle of catching up, and so does
+    one of those that they learn from.  In the end all have the same state, and earn."""
+    world = _world(tmp_path, 8)
+    join, last = FIRST_LAYER + 8, FIRST_LAYER + 34
+
+    async def main() -> None:
+        _add_nodes(world, 3)
+        async with world.running():
+            await world.until_layer(join)
+            world.add_node(3)
+            world.start("node3")
+            # It is listing ATXs and layers by now.
+            await asyncio.sleep(0.4)
+            await world.restart("node3")
+            await world.until_layer(join + 2)
+            world.add_node(4)
+            world.start("node4")
+            await asyncio.sleep(1)
+            await world.restart("node1")
+            await world.until_layer(last)
+
+    simulate(main())
+    _check_same_states(world, FIRST_LAYER, last - 2)
+    first = world.nodes["node0"].node
+    assert len(list(atx_ids_in_epoch(first.db, EpochID(4)))) == len(world.nodes)
+    for late in ("node3", "node4"):
+        identities = world.nodes[late].node.environment.identities
+        (smesher,) = (signer.smesher_id for signer in identities.signers())
+        paid = rewards_of_smesher(first.db, smesher, LayerID(FIRST_LAYER), LayerID(last - 2))
+        # Its first ATX was published in the third epoch at the earliest.
+        earned = [reward.layer for reward in paid]
+        assert earned
+        assert min(earned) >= 4 * LAYERS_PER_EPOCH
     world.close()
 
 
