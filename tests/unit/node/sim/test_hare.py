@@ -61,6 +61,17 @@ def test_equivocators_are_found_and_cannot_divide_the_others(
     assert all(node.malicious == 2 for node in report.rounds[0].nodes)
 
 
+@pytest.mark.slow
+def test_lost_exchanges_of_hare_4_leave_nobody_without_agreement(tmp_path: Path) -> None:
+    # Without a second question four of the eleven honest nodes agree on nothing.
+    report = simulated(
+        tmp_path, Version.HARE4, nodes=14, equivocators=3, lost_per_million=100_000, seed=1
+    )
+    assert len(report.sets) == 1
+    assert report.undecided == ()
+    assert {node.messages for node in report.rounds[0].nodes} == {14}
+
+
 def test_one_seed_gives_one_run_and_another_seed_another(tmp_path: Path) -> None:
     runs = [
         simulated(
