@@ -134,6 +134,7 @@ class Standalone:
             tasks.create_task(self.poet.run())
             tasks.create_task(self.supervised.run())
             tasks.create_task(self.node.run())
+            tasks.create_task(keep_beacons(self.node))
 
 
 def check_standalone(config: NodeConfig) -> Instant:
@@ -345,17 +346,33 @@ def preset_beacon(node: Node) -> None:
         node.tortoise.on_beacon(epoch, known)
 
 
-def bridge_beacons(node: Node) -> None:
+def bridge_beacons(node: Node, *, ahead: int = 1) -> None:
     """Set the beacons of this epoch and the next one that a stop has kept from being computed.
 
     The protocol runs at the start of an epoch only, and nobody else could tell its outcome;
     without a beacon an epoch has no ballots, and a network of one does not come back.
+
+    Args:
+        node: whose beacons they are.
+        ahead: how many of the next epochs; those of which the protocol cannot be running.
     """
     time = node.time
     first = EpochID(time.epoch_of(time.effective_genesis) + 1)
     current = time.epoch_of(time.layer_at(node.clock.now_ns()))
-    for number in range(max(current, first + 1), current + 2):
+    for number in range(max(current, first + 1), current + ahead + 1):
         epoch = EpochID(number)
         if node.beacon.find_beacon(epoch) is None:
             digest = hash32(node.genesis_id, number.to_bytes(4, "little"))
             node.beacon.set_beacon(epoch, Beacon(digest[: Beacon.SIZE]))
+
+
+async def keep_beacons(node: Node) -> None:
+    """Bridge every epoch that begins without a beacon, until cancelled.
+
+    An epoch that nobody has an ATX for lets the protocol come to nothing, and would take
+    the one after it along.
+    """
+    while True:
+        current = node.time.epoch_of(node.time.layer_at(node.clock.now_ns()))
+        await node.clock.sleep_until(node.time.epoch_start(EpochID(current + 1)))
+        bridge_beacons(node, ahead=0)

@@ -19,6 +19,7 @@ from node.standalone import (
     SourceNonces,
     Standalone,
     check_standalone,
+    keep_beacons,
     open_standalone,
     poet_schedule,
 )
@@ -110,6 +111,40 @@ async def test_a_stop_leaves_no_epoch_without_a_beacon(tmp_path: Path) -> None:
         assert None not in found
         assert len(set(found)) == 3
         assert standalone.node.beacon.find_beacon(EpochID(6)) is None
+
+
+class EndedError(Exception):
+    """The time of a test is over."""
+
+
+class Leaping:
+    """A clock that is where one wants to sleep until, for a while."""
+
+    def __init__(self, now_ns: int, ends_ns: int) -> None:
+        self._now_ns = now_ns
+        self._ends_ns = ends_ns
+
+    def now_ns(self) -> int:
+        return self._now_ns
+
+    async def sleep_until(self, instant_ns: int) -> None:
+        if instant_ns > self._ends_ns:
+            raise EndedError
+        self._now_ns = instant_ns
+
+
+async def test_an_epoch_without_atxs_does_not_take_the_next_one_along(tmp_path: Path) -> None:
+    clock = Leaping(FAR_AWAY, FAR_AWAY + 290 * NS)
+    prover = InlineProver(ClearEngine())
+    async with open_standalone(_config(tmp_path), clock=clock, poet_prover=prover) as standalone:
+        beacon = standalone.node.beacon
+        assert beacon.find_beacon(EpochID(3)) is None
+        with pytest.raises(EndedError):
+            await keep_beacons(standalone.node)
+        found = [beacon.find_beacon(EpochID(epoch)) for epoch in (2, 3, 4)]
+        assert None not in found
+        assert len(set(found)) == 3
+        assert beacon.find_beacon(EpochID(5)) is None
 
 
 async def test_a_folder_belongs_to_one_network(tmp_path: Path) -> None:

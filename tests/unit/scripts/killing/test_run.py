@@ -5,18 +5,28 @@ from pathlib import Path
 from node.config.rules import check_config
 from node.types.ids import TransactionID
 from scripts.killing.inspection import digest_of_space, inspect
-from scripts.killing.run import LONGEST_S, LONGEST_START_S, Killing, Report, Round
+from scripts.killing.run import (
+    LONGEST_IN_STARTS,
+    LONGEST_S,
+    LONGEST_START_S,
+    Killing,
+    Report,
+    Round,
+)
 
 
 def test_the_instants_follow_from_the_seed(tmp_path: Path) -> None:
     one, same, other = (Killing(seed=seed, folder=tmp_path) for seed in (1, 1, 2))
-    lives = [one.lifetime(number) for number in range(200)]
-    assert lives == [same.lifetime(number) for number in range(200)]
-    assert lives != [other.lifetime(number) for number in range(200)]
+    lives = [one.lifetime(number, 3.0) for number in range(200)]
+    assert lives == [same.lifetime(number, 3.0) for number in range(200)]
+    assert lives != [other.lifetime(number, 3.0) for number in range(200)]
     at_start = [seconds for is_early, seconds in lives if is_early]
     assert 20 < len(at_start) < 70
     assert max(at_start) <= LONGEST_START_S
     assert LONGEST_START_S < max(seconds for _, seconds in lives) <= LONGEST_S
+    slow = [one.lifetime(number, 30.0) for number in range(200)]
+    assert LONGEST_S < max(seconds for _, seconds in slow) <= 30.0 * LONGEST_IN_STARTS
+    assert [is_early for is_early, _ in slow] == [is_early for is_early, _ in lives]
 
 
 def test_the_network_is_one_that_a_node_can_run(tmp_path: Path) -> None:
