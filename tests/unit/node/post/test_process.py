@@ -11,7 +11,14 @@ import pytest
 
 from node.base.errors import InvalidPostError, PreconditionError, RejectError, UnavailableError
 from node.post import process
-from node.post.process import Child, PostProcess, start_subprocess
+from node.post.process import (
+    LARGE_PAGES,
+    TUNABLES,
+    Child,
+    PostProcess,
+    start_subprocess,
+    with_large_pages,
+)
 from node.post.proving import ProofProgress
 from node.post.verifying import All, InvalidMsb, InvalidPow, One
 from node.post.worker_wire import (
@@ -378,3 +385,18 @@ async def test_a_process_without_pipes_is_unavailable(monkeypatch: pytest.Monkey
 
     with pytest.raises(UnavailableError, match="no pipes"):
         await start_with(monkeypatch, create)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, LARGE_PAGES),
+        ({TUNABLES: "glibc.malloc.check=1"}, f"glibc.malloc.check=1:{LARGE_PAGES}"),
+        ({TUNABLES: "glibc.malloc.hugetlb=0"}, "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_a_worker_asks_for_large_pages_unless_the_operator_decided(
+    said: dict[str, str], told: str
+) -> None:
+    environment = {"HOME": "/home", **said}
+    assert with_large_pages(environment) == {"HOME": "/home", TUNABLES: told}
