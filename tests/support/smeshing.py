@@ -98,12 +98,15 @@ class Poet:
         self.lasts_ns = GRACE + TIME.epoch_duration_ns - GAP
         self.shift_ns = SHIFT
         self.hangs = False
+        self.silence: UnavailableError | None = None
         self.submitted: list[SubmitRequest] = []
         self.refusal: RegistrationError | None = None
         self.proofless: UnavailableError | NotFoundError | None = None
         self.shifted: bytes | None = None
 
     async def info(self) -> PoetInfo:
+        if self.silence is not None:
+            raise self.silence
         return PoetInfo(
             service_pubkey=PublicKey(b"\1" * 32),
             phase_shift_ns=self.shift_ns,

@@ -167,3 +167,16 @@ async def test_a_poet_that_left_the_configuration_is_not_asked(smesher: Smesher)
     smesher.clock.clock.now = times.round_start_ns
     with pytest.raises(ConfigError, match="registered with poet, and none of these"):
         await smesher.builder().run()
+
+
+async def test_a_poet_that_cannot_be_asked_at_the_start_is_asked_again(smesher: Smesher) -> None:
+    smesher.poets[0].silence = UnavailableError("connection refused")
+    await smesher.first_proof()
+    builder = smesher.builder()
+    await builder.rounds.certify()
+    pending = await builder._challenge()
+    with pytest.raises(PoetUnstableError, match="no PoET took"):
+        await builder._nipost(pending)
+    smesher.poets[0].silence = None
+    await builder._nipost(pending)
+    assert len(smesher.poets[0].submitted) == 1
