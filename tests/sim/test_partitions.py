@@ -22,7 +22,7 @@ from node.sim.world import World, world_config
 from node.store.ballots import ballots_in_layer
 from node.store.identities import malicious_smeshers
 from node.store.layers import find_applied_block, find_mesh_hash, find_state_hash
-from node.types.ids import BallotID
+from node.types.ids import BallotID, Hash32
 from node.types.layer import LayerID
 
 NETWORK = {
@@ -107,6 +107,10 @@ class Split:
         """Return the different sets of ballots that nodes have of a layer."""
         return {self.ballots(name, layer) for name in self.world.nodes}
 
+    def roots(self, layer: int) -> dict[str, Hash32 | None]:
+        nodes = self.world.nodes.items()
+        return {name: find_state_hash(one.node.db, LayerID(layer)) for name, one in nodes}
+
     def check_equal(self, first: int, last: int) -> None:
         for number in range(first, last + 1):
             layer = LayerID(number)
@@ -120,8 +124,9 @@ class Split:
 
 
 def test_even_halves_get_each_others_ballots_and_heal_in_full_mode(tmp_path: Path) -> None:
-    split = Split(tmp_path, 8)
+    split = Split(tmp_path, 1)
     mended = CUT + 5
+    apart: dict[str, Hash32 | None] = {}
 
     async def main() -> int:
         async with split.running():
@@ -129,6 +134,7 @@ def test_even_halves_get_each_others_ballots_and_heal_in_full_mode(tmp_path: Pat
             split.cut((0, 1), (2, 3))
             await split.live(CUT, mended - 1)
             assert any(len(split.seen(layer)) == 2 for layer in range(CUT + 1, mended))
+            apart.update(split.roots(CUT))
             split.links.heal()
             return await split.live_until_healed(mended, mended + 25)
 
@@ -136,6 +142,8 @@ def test_even_halves_get_each_others_ballots_and_heal_in_full_mode(tmp_path: Pat
     assert set(split.modes[mended - CUT - 1].values()) == {Mode.FULL}
     assert healed > mended + HDIST
     assert all(len(split.seen(layer)) == 1 for layer in range(CUT, healed - 2))
+    # One half had applied what did not stand.
+    assert sum(apart[name] not in (None, root) for name, root in split.roots(CUT).items()) == 2
     split.check_equal(CUT - 1, healed - 2)
     split.world.close()
 
