@@ -131,7 +131,11 @@ class CoinListener:
 
 @dataclass(frozen=True, slots=True)
 class EquivocationStore:
-    """Keeps what hare proves against smeshers; it is not gossiped from here."""
+    """Keeps what hare proves against smeshers; it is not gossiped from here.
+
+    The tortoise is told, too.  The reference's hears of it after a restart, or from a peer that
+    was asked: there, what an equivocator weighs depends on how a node came to know.
+    """
 
     convictions: Convictions
 

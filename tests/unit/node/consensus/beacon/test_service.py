@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from node.base import scale
-from node.base.errors import DecodeError, IgnoreError
+from node.base.errors import DecodeError, IgnoreError, StoreError
 from node.config.durations import Nanoseconds
 from node.config.model.consensus import BeaconConfig
 from node.consensus.beacon.handler import (
@@ -34,7 +34,8 @@ from node.net.memory import MemoryNetwork
 from node.net.ports import PeerID
 from node.sim.virtual_time import simulate
 from node.store.beacons import find_beacon
-from node.types.ids import BallotID, Beacon, BeaconProposal, EdSignature
+from node.store.local import Statement
+from node.types.ids import BallotID, Beacon, BeaconProposal, EdSignature, Hash32
 from node.types.layer import EpochID
 from tests.support.chain import BEACON, GENESIS, NS, TIME, Chain, atx, signer
 
@@ -87,11 +88,12 @@ class Node:
             listeners=[self.told],
         )
         self.synced = True
+        self.guard = EquivocationGuard(db=self.chain.db, local=self.chain.db, bus=Bus())
         self.service = BeaconService(
             handler=self.handler,
             network=self.end,
             signers=lambda: own,
-            guard=EquivocationGuard(db=self.chain.db, local=self.chain.db, bus=Bus()),
+            guard=self.guard,
             is_synced=lambda: self.synced,
         )
         self.end.register(PROPOSALS, self.handler.on_proposal)
@@ -157,6 +159,33 @@ def test_a_support_of_nothing_is_no_beacon(tmp_path: Path) -> None:
         return node
 
     assert simulate(main()).told.beacons == []
+
+
+def test_an_identity_that_speaks_elsewhere_takes_no_part(tmp_path: Path) -> None:
+    async def main() -> Node:
+        network = MemoryNetwork()
+        node = Node(tmp_path / "1", network, [signer(1)], 1)
+        smesher = signer(1).smesher_id
+        node.guard.hear(Statement.of_first_votes(smesher, EPOCH, Hash32(b"v" * 32)))
+        await run_for(network, [node], 60)
+        return node
+
+    assert simulate(main()).told.beacons == []
+
+
+def test_a_store_that_fails_stops_the_node(tmp_path: Path) -> None:
+    async def fail(peer: PeerID, data: bytes) -> None:
+        raise StoreError("the disk is gone")
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        node = Node(tmp_path / "1", network, [signer(1)], 1)
+        node.end.register(PROPOSALS, fail)
+        await run_for(network, [node], 60)
+
+    with pytest.raises(ExceptionGroup) as failed:
+        simulate(main())
+    assert failed.group_contains(StoreError)
 
 
 @pytest.fixture
