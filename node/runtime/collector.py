@@ -19,11 +19,14 @@ from typing import Final
 YOUNG: Final = 100_000
 """New objects after which the youngest are looked at: some 10 ms of work."""
 
-MIDDLE: Final = 20
+MIDDLE: Final = 10
 """Looks at the youngest for one at those that survived them."""
 
-OLD: Final = 100
-"""Looks at the latter for one at everything that is not settled."""
+OLD: Final = 10
+"""Looks at the latter for one at everything that is not settled.
+
+Cycles that were long-lived wait for that: ten million objects may, a gigabyte at the worst.
+"""
 
 
 @contextmanager
