@@ -64,7 +64,7 @@ def audit(
     jobs: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", help="Processors to work on; 0: as many as this machine has."
+            min=0, metavar="N", help="Processors to work on; 0: all, for a small file one."
         ),
     ] = 0,
     resume: Annotated[
@@ -99,7 +99,7 @@ def audit(
         notes = None
         if resume is not None:
             notes = stack.enter_context(open_progress(resume, subject_of(state, parameters)))
-        crew = stack.enter_context(make_crew(jobs))
+        crew = stack.enter_context(make_crew(jobs, state.stat().st_size))
         progress = stack.enter_context(context.output.progress())
         try:
             report = run_audit(file, parameters, crew=crew, notes=notes, report=progress.update)

@@ -149,6 +149,9 @@ class Tamperer:
         keys = [text_of(row[named]) for row in rows]
         if column:
             keys += [text_of(row[column]) for row in rows]
+        if table == "ballots" and how is How.DELETED:
+            # Blocks do not name a ballot, but its ATX and the layer.
+            keys.append(text_of(rows[0]["atx"]))
         before, after, other = (*rows, None, None)[:3]
         return Change(
             table=table,

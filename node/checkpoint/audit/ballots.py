@@ -164,7 +164,10 @@ class BallotChecker:
 
     def _has_other_base(self, ballot: Ballot) -> bool:
         """Tell whether the signed opinion follows from another ballot of the file."""
-        tails = {
+        # The first ballots rest on none.
+        genesis = self.context.parameters.time.effective_genesis
+        tails: dict[LayerID, VoteNode | None] = {genesis: None}
+        tails |= {
             known.info.layer: known.tail
             for epoch in self.context.facts.ballots.values()
             for known in epoch.values()

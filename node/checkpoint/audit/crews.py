@@ -23,6 +23,8 @@ Await: TypeAlias = Callable[[], list[str]]
 
 PORTION: Final = 16
 """Pieces of work that go to a process at once: they take milliseconds, the way there 0.1."""
+LARGE_FILE: Final = 16 << 20
+"""Bytes of a file that is worth starting processes for."""
 NICENESS: Final = 10
 """Of worker processes."""
 
@@ -122,9 +124,16 @@ class ParallelCrew:
 
 
 @contextmanager
-def make_crew(jobs: int) -> Iterator[Crew]:
-    """Lend a crew for some processors; 0 stands for all of this machine's."""
-    jobs = jobs or len(os.sched_getaffinity(0))
+def make_crew(jobs: int, size_bytes: int = LARGE_FILE) -> Iterator[Crew]:
+    """Lend a crew.
+
+    Args:
+        jobs: processors to work on; 0 stands for all of this machine's.
+        size_bytes: of the file; 0 jobs are one job for a file that is done before other
+            processes have begun.
+    """
+    if not jobs:
+        jobs = len(os.sched_getaffinity(0)) if size_bytes >= LARGE_FILE else 1
     if jobs == 1:
         yield SingleCrew()
         return

@@ -565,6 +565,19 @@ def test_a_ballot_that_names_another_base_than_its_own_is_found(chain: Recorded)
     ]
 
 
+def test_a_first_ballot_that_names_a_base_is_found(chain: Recorded) -> None:
+    ballot, unknown = ballot_of(chain, 20), BallotID(b"u" * 20)
+    chain.put_ballot(20, replace(ballot, votes=replace(ballot.votes, base=unknown)))
+    assert (K.BALLOT, "votes", ballot.id.hex()) in [
+        (one.kind, one.rule, one.id) for one in chain.audit().findings
+    ]
+
+
+def test_a_number_with_a_fraction_is_no_number(chain: Recorded) -> None:
+    chain.run("UPDATE accounts SET balance = 1.5 WHERE layer_updated = 21")
+    assert (K.ACCOUNT, "form of the row") in chain.differences()
+
+
 def test_a_ballot_that_a_certified_block_rewards_is_missed(chain: Recorded) -> None:
     chain.run("DELETE FROM ballots WHERE layer = 22")
     atx = chain.value("SELECT id FROM atxs").hex()

@@ -143,6 +143,8 @@ def test_a_crew_is_made_for_a_number_of_processors() -> None:
         assert isinstance(several, ParallelCrew)
     with make_crew(0) as all_of_them:
         assert all_of_them.do(vrf(1)) == HOLDS
+    with make_crew(0, 1 << 20) as for_a_small_file:
+        assert isinstance(for_a_small_file, SingleCrew)
 
 
 def test_a_process_does_its_portion() -> None:
