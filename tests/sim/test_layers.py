@@ -175,6 +175,7 @@ def test_hare_outputs_that_one_node_has_late_or_never(tmp_path: Path, threshold:
     world = make_world(tmp_path, 45, settings, adjust=hearing(_deaf, 3))
     last = FIRST_LAYER + 9
     behind: list[tuple[int, int]] = []
+    certified: list[BlockID | None] = []
 
     async def main() -> list[Watched]:
         watched = [_watch(world.add_node(number)) for number in range(4)]
@@ -188,6 +189,9 @@ def test_hare_outputs_that_one_node_has_late_or_never(tmp_path: Path, threshold:
                     await world.until_layer(layer + 1)
                     prompt = world.nodes["node0"].node.mesh.applied
                     behind.append((prompt, slow.node.mesh.applied))
+                    # The late output came 3.7 s into this layer.
+                    await asyncio.sleep(3.9)
+                    certified.append(find_certified_block(slow.node.db, LayerID(layer)))
                 await world.until_layer(last + 1)
             carrier.cancel()
         return watched
@@ -195,6 +199,8 @@ def test_hare_outputs_that_one_node_has_late_or_never(tmp_path: Path, threshold:
     watched = simulate(main())
     nodes = nodes_of(world)
     assert behind == [(LATE, LATE - 1), (NEVER, NEVER - 1)]
+    # At once: of messages that came before the output in the one case, by sync in the other.
+    assert certified == [find_applied_block(nodes[0].db, LayerID(n)) for n in (LATE, NEVER)]
     # Who makes no block of its own may be a layer behind.
     settled = last - 1
     check_equal_states(nodes, FIRST_LAYER, settled)
