@@ -86,6 +86,7 @@ def test_an_agreed_block_is_applied_with_rewards_and_transactions(world: MeshWor
         kept = list(drain(events))
     assert [type(event) for event in kept] == [TransactionApplied, LayerApplied]
     assert world.mesh.applied == FIRST == world.mesh.latest
+    assert world.mesh.verified < FIRST
     assert find_applied_block(world.db, FIRST) == content(FIRST, 1, 2, tx_ids=(spawn,)).id
     assert find_state_hash(world.db, FIRST) is not None
     assert len(list(rewards_in_layer(world.db, FIRST))) == 2
