@@ -53,15 +53,18 @@ from node.smesher.identities import Identities, Identity
 from node.smesher.keyfile import create_identity, read_identities
 from node.smesher.post_process import SpaceWanted, SupervisedPost
 from node.smesher.smeshing import SupervisedSmeshing
+from node.store.layers import find_weak_coin, put_weak_coin
 from node.store.migrate import open_local, open_state
 from node.types.address import Address
 from node.types.ids import AtxID, Beacon, SmesherID
-from node.types.layer import EpochID
+from node.types.layer import EpochID, LayerID
 from node.vm.genesis import genesis_accounts
 
 OWN_NAME = "self"
 """Our name on the in-memory network."""
 MAX_PEERS = 1 << 16
+LAST_PART = 8
+"""In the last of so many parts of a layer no weak coin is thrown any more."""
 POLL_S = 0.2
 """How often the node asks its own PoST worker whether a proof is done."""
 
@@ -135,6 +138,7 @@ class Standalone:
             tasks.create_task(self.supervised.run())
             tasks.create_task(self.node.run())
             tasks.create_task(keep_beacons(self.node))
+            tasks.create_task(keep_coins(self.node))
 
 
 def check_standalone(config: NodeConfig) -> Instant:
@@ -376,3 +380,22 @@ async def keep_beacons(node: Node) -> None:
         current = node.time.epoch_of(node.time.layer_at(node.clock.now_ns()))
         await node.clock.sleep_until(node.time.epoch_start(EpochID(current + 1)))
         bridge_beacons(node, ahead=0)
+
+
+async def keep_coins(node: Node) -> None:
+    """Throw the weak coin of every layer that ends without one, until cancelled.
+
+    Hare throws it, if anybody may speak there; nobody may before the first ballot of an
+    epoch.  A ballot in turn may need the coin, to vote on a block that was not decided when
+    the network stopped: a network that slept through an epoch would sleep for ever.
+    """
+    time = node.time
+    early_ns = time.layer_duration_ns // LAST_PART
+    while True:
+        layer = time.layer_at(node.clock.now_ns() + early_ns)
+        await node.clock.sleep_until(time.start_of(LayerID(layer + 1)) - early_ns)
+        if layer > time.effective_genesis and find_weak_coin(node.db, layer) is None:
+            coin = bool(hash32(node.genesis_id, layer.to_bytes(4, "little"))[0] & 1)
+            with node.db.batch() as batch:
+                put_weak_coin(batch, layer, coin=coin)
+            node.tortoise.on_weak_coin(layer, coin=coin)

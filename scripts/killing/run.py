@@ -40,7 +40,7 @@ LONGEST_S: Final = 15.0
 """Longest time from when the API answers to the kill, on a machine that has time for it."""
 LONGEST_IN_STARTS: Final = 2.0
 """On a busy one it is so many times what the start took: a proof takes longer there, too."""
-SETTLE_LIMIT_S: Final = 240.0
+SETTLE_LIMIT_S: Final = 480.0
 """How long the last life has to apply what was accepted: some epochs."""
 RICH: Final = 10**18
 EARLY: Final = 10

@@ -16,15 +16,18 @@ from node.poet.work import ClearEngine
 from node.post.difficulty import compute_vrf_difficulty
 from node.post.labels import MAX_INDEX
 from node.standalone import (
+    LAST_PART,
     SourceNonces,
     Standalone,
     check_standalone,
     keep_beacons,
+    keep_coins,
     open_standalone,
     poet_schedule,
 )
+from node.store.layers import find_weak_coin, put_weak_coin
 from node.types.ids import AtxID, SmesherID
-from node.types.layer import EpochID
+from node.types.layer import EpochID, LayerID
 
 NS = 10**9
 COINBASE = "standalone1qqqqqqp3qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqvqtwcg"
@@ -145,6 +148,23 @@ async def test_an_epoch_without_atxs_does_not_take_the_next_one_along(tmp_path: 
         assert None not in found
         assert len(set(found)) == 3
         assert beacon.find_beacon(EpochID(5)) is None
+
+
+async def test_no_layer_ends_without_a_weak_coin(tmp_path: Path) -> None:
+    first = 20
+    clock = Leaping(FAR_AWAY + first * 6 * NS, FAR_AWAY + (first + 4) * 6 * NS)
+    prover = InlineProver(ClearEngine())
+    async with open_standalone(_config(tmp_path), clock=clock, poet_prover=prover) as standalone:
+        node = standalone.node
+        thrown = LayerID(first + 1)
+        with node.db.batch() as batch:
+            put_weak_coin(batch, thrown, coin=True)
+        with pytest.raises(EndedError):
+            await keep_coins(node)
+        coins = [find_weak_coin(node.db, LayerID(number)) for number in range(19, 25)]
+        assert (coins[0], coins[2], coins[5]) == (None, True, None)
+        assert None not in coins[1:5]
+        assert (clock.now_ns() - FAR_AWAY) % (6 * NS) == 6 * NS - 6 * NS // LAST_PART
 
 
 async def test_a_folder_belongs_to_one_network(tmp_path: Path) -> None:
