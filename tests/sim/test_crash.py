@@ -7,7 +7,7 @@ import pytest
 
 from node.sim.crash import Crashes
 from node.sim.crash_run import CrashPlan, CrashRuns
-from node.sim.power import ALL, BetweenWrites, PowerLost, Write
+from node.sim.power import ALL, BetweenWrites, PoweredDatabase, PowerLost, Write
 from node.sim.virtual_time import simulate
 from node.sim.world import World, world_config
 from node.store.identities import malicious_smeshers
@@ -20,7 +20,9 @@ SEED = 4
 PLAIN, LAST_OF_EPOCH, FIRST_OF_EPOCH = LayerID(14), LayerID(15), LayerID(16)
 
 
-def test_a_crash_before_each_kind_of_write_does_no_harm(tmp_path: Path) -> None:
+def test_a_crash_before_each_kind_of_write_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs = CrashRuns(CrashPlan(seed=SEED, first=PLAIN, last=FIRST_OF_EPOCH), tmp_path)
     runs.prepare()
     writes = runs.writes()
@@ -36,6 +38,17 @@ def test_a_crash_before_each_kind_of_write_does_no_harm(tmp_path: Path) -> None:
         report = runs.crash(fault)
         assert report.happened, (SEED, write)
         assert report.problems == (), (SEED, write)
+
+    # The same checks on a disk that lies: nothing is there that it said it had.
+    waiting = PoweredDatabase.batch
+    monkeypatch.setattr(
+        PoweredDatabase, "batch", lambda database, *, sync=True: waiting(database, sync=False)
+    )
+    early = next(write for write in writes if write.layer == LAST_OF_EPOCH)
+    report = runs.crash(
+        BetweenWrites(node=1, layer=early.layer, write=early.number, unsynced_kept=0)
+    )
+    assert any("was accepted and lost" in problem for problem in report.problems)
 
 
 def test_nodes_may_crash_again_while_they_start(tmp_path: Path) -> None:
