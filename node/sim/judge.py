@@ -9,25 +9,27 @@ What is compared
   of every applied layer, how far each has come, and whether blocks are still made
 
 A node is not settled while it is down or cut off, and for some layers thereafter.  ATXs of
-malicious smeshers do not count: a PoST is checked by samples, so one that is wrong is kept
-by those who happened to look elsewhere, until they hear of the proof.
+smeshers convicted of a wrong PoST do not count: it is checked by samples, so it is kept by
+those who happened to look elsewhere, until they hear of the proof.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from node.base import scale
 from node.base.hashing import hash32
 from node.config.model.root import NodeConfig
+from node.consensus.malfeasance.wire import InvalidPostIndex, MalfeasanceData, MalfeasanceProof
 from node.sim.faults import MANY_EPOCHS, QUIET_EPOCHS, FaultPlan, LateStart, Outage, Partition
 from node.sim.mesh_report import Disagreement, LayerRow
 from node.sim.power import PowerLost
 from node.store.atxs import atxs_in_epoch
 from node.store.db import Reader
-from node.store.identities import malicious_smeshers
+from node.store.identities import malfeasances, malicious_smeshers
 from node.store.layers import find_applied_block, find_state_hash
 from node.store.rewards import rewards_in_layer
 from node.types.ids import NO_BLOCK, SmesherID
@@ -264,6 +266,17 @@ def _only(values: dict[str, str]) -> str:
 
 def _digest_of_atxs(node: Judged, epoch: EpochID) -> str:
     db = node.db
-    malicious = set(malicious_smeshers(db))
-    atxs = sorted(atx.id for atx in atxs_in_epoch(db, epoch) if atx.smesher not in malicious)
+    sampled = set(_convicted_by_sample(db))
+    atxs = sorted(atx.id for atx in atxs_in_epoch(db, epoch) if atx.smesher not in sampled)
     return f"{len(atxs)} {hash32(*atxs).hex()[:16]}"
+
+
+def _convicted_by_sample(db: Reader) -> Iterator[SmesherID]:
+    for one in malfeasances(db):
+        # A member of a set of married smeshers is condemned without a proof of its own.
+        if one.proof and isinstance(_data_of(one.proof), InvalidPostIndex):
+            yield one.smesher
+
+
+def _data_of(proof: bytes) -> MalfeasanceData:
+    return scale.decode(MalfeasanceProof, proof).data

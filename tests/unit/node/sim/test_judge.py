@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from node.base import scale
 from node.config.model.root import NodeConfig
+from node.consensus.malfeasance.wire import MalfeasanceProof
 from node.sim.faults import FaultPlan, LateStart, Partition, Restart
 from node.sim.judge import Absence, Judge, absences
 from node.sim.power import BetweenWrites
@@ -19,6 +21,7 @@ from node.store.layers import put_applied_block, put_state_hash
 from node.store.rewards import put_rewards
 from node.types.ids import NO_BLOCK, BlockID
 from node.types.layer import LayerID
+from tests.support.malfeasance import invalid_post_index
 from tests.support.store_records import atx, block_id, digest, reward, smesher
 
 FIRST, LAST = LayerID(0), LayerID(40)
@@ -41,10 +44,10 @@ class Held:
             put_state_hash(batch, LayerID(layer), digest(root))
         self.applied = max(self.applied, LayerID(layer))
 
-    def convict(self, number: int) -> None:
+    def convict(self, number: int, proof: bytes = b"") -> None:
         """Hold a smesher to be malicious."""
         with self.db.batch() as batch:
-            put_malfeasance(batch, Malfeasance(smesher=smesher(number), proof=b"", received_ns=0))
+            put_malfeasance(batch, Malfeasance(smesher=smesher(number), proof=proof, received_ns=0))
 
 
 class Scene:
@@ -145,9 +148,11 @@ def test_other_blocks_and_states_are_found(scene: Scene) -> None:
     assert (rows[19].block, rows[20].state_root) == ("", "")
 
 
-def test_other_atxs_are_found_but_for_those_of_the_malicious(scene: Scene) -> None:
+def test_other_atxs_are_found_but_for_those_with_a_wrong_post(scene: Scene) -> None:
+    proof = scale.encode(MalfeasanceProof(layer=FIRST, data=invalid_post_index()))
     for one in scene.nodes:
-        one.convict(9)
+        one.convict(8)
+        one.convict(9, proof)
         with one.db.batch() as batch:
             put_atx(batch, atx(1, publish_epoch=3), blob=None)
             if one.number == 1:
@@ -155,7 +160,7 @@ def test_other_atxs_are_found_but_for_those_of_the_malicious(scene: Scene) -> No
     scene.judge.look(LayerID(17))
     assert scene.found() == []
     with scene.nodes[1].db.batch() as batch:
-        put_atx(batch, atx(2, publish_epoch=3), blob=None)
+        put_atx(batch, atx(8, publish_epoch=3, smesher=smesher(8)), blob=None)
     scene.judge.look(LayerID(18))
     assert scene.found() == []
     scene.judge.look(LayerID(17))
