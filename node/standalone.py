@@ -340,7 +340,8 @@ def _coinbase(config: NodeConfig) -> Address:
 def preset_beacon(node: Node) -> None:
     """Set the first beacon: no protocol could have run before it is needed.
 
-    The tortoise is told at every start, because it reads no beacon of an epoch without ATXs.
+    The tortoise is told at every start, because of an epoch without ATXs it reads the beacon
+    only if that epoch is running or next.
     """
     epoch = EpochID(node.time.epoch_of(node.time.effective_genesis) + 1)
     known = node.beacon.find_beacon(epoch)

@@ -4,6 +4,11 @@ Memory begins at an epoch boundary at most a window below the last applied layer
 opinion is taken from the mesh hashes.  What was decided comes from the stored validity of
 blocks, and within hdist hare's outputs come from certificates.
 
+One step more than in the reference: beacons are read up to that of the epoch after the running
+one, not only up to the last epoch that has an ATX.  An epoch's beacon is decided before its first
+ATX is published, and told once: a node that stopped in between would keep the ballots of that
+epoch waiting, and could not vote, until it was started again.
+
 Source: go-spacemesh, tortoise (Recover); tortoise digest section 10.
 """
 
@@ -83,7 +88,7 @@ def recover(
         atx_data: filled; the tortoise's own.
         source: the store.
         clock_layer: the layer that is running; while memory begins after it, nothing is
-            tallied.
+            tallied.  No beacon is decided yet for more than one epoch after its own.
     """
     _Recovery(tortoise, atx_data, source).run(clock_layer)
 
@@ -124,7 +129,8 @@ class _Recovery:
         self._tortoise.resume_progress(verified=valid, last=last)
         for layer in range(start, last + 1):
             self._load_layer(LayerID(layer), last)
-        newest = source.latest_publish_epoch() + 1
+        # A beacon may be decided before anybody has published an ATX for its epoch.
+        newest = max(source.latest_publish_epoch(), parameters.epoch_of(clock_layer)) + 1
         for epoch in range(parameters.epoch_of(last) + 1, newest + 1):
             self._load_epoch(EpochID(epoch))
         end = min(last, clock_layer)

@@ -294,6 +294,27 @@ def test_after_a_checkpoint_the_first_epoch_is_loaded_once() -> None:
     assert fresh.tortoise._state.epoch(4).beacon == beacon(4)
 
 
+def test_a_beacon_decided_before_the_first_atx_of_its_epoch_is_known() -> None:
+    network, store = Network(epochs=range(2, 8)), FakeStore()
+    live(network, store, range(8, 10))
+    store.published = 1
+    after = Network(epochs=(), **dataclasses.asdict(network.parameters))
+    for atx_id, entry in network.atx_data.atxs(EpochID(2)):
+        after.atx_data.add(EpochID(2), atx_id, entry)
+    after.tortoise = after.make_tortoise()
+    recover(after.tortoise, after.atx_data, store, clock_layer=LayerID(11))
+    # Of epoch 3, layers 12 to 15, everything but the beacon arrives after the restart.
+    after.add_epoch(3, with_beacon=False)
+    after.tortoise.on_weak_coin(LayerID(11), coin=True)
+    after.tortoise.on_weak_coin(LayerID(12), coin=True)
+    after.tally(LayerID(12))
+    after.vote(LayerID(12))
+    assert after.tortoise.encode_votes(LayerID(13)).votes.base in {
+        ballot_id(12, smesher) for smesher in (1, 2, 3)
+    }
+    assert after.tortoise._state.epoch(4).beacon is None
+
+
 @pytest.mark.parametrize(
     ("applied", "first"), [(7, None), (100, None), (110, 8), (112, 12), (115, 12), (116, 16)]
 )
