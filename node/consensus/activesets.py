@@ -7,7 +7,6 @@ answers as facts.
 Source: go-spacemesh, hare3/eligibility/oracle.go; hare digest 8.2 and 8.4.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,7 +29,7 @@ from node.store.db import Reader
 from node.store.layers import find_first_applied_block
 from node.types.active_set import EpochActiveSet
 from node.types.ballot import Ballot
-from node.types.ids import AtxID, SmesherID, VrfSignature
+from node.types.ids import AtxID, BlockID, SmesherID, VrfSignature
 from node.types.layer import EpochID, LayerID
 from node.types.layer_time import LayerTime
 
@@ -94,9 +93,21 @@ class CommitteeWeights:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    weights: CommitteeWeights
+    is_final: bool
+    first: BlockID | None = None
+
+
 @dataclass(kw_only=True)
 class ActiveSets:
-    """Committee weights by epoch."""
+    """Committee weights by epoch.
+
+    What the ballots name differs from node to node, and holds only until a block of the
+    epoch is applied; from then on all draw from the same set.  The reference goes on with
+    what it found first, which in short epochs divides the committee for the whole epoch.
+    """
 
     db: Reader
     atxdata: AtxData
@@ -106,7 +117,7 @@ class ActiveSets:
     """Layers of an epoch in which the set of the epoch before is still in use."""
 
     _fallback: dict[EpochID, tuple[AtxID, ...]] = field(default_factory=dict)
-    _cache: LruMap[EpochID, CommitteeWeights] = field(default_factory=lambda: LruMap(CACHED_EPOCHS))
+    _cache: LruMap[EpochID, _Known] = field(default_factory=lambda: LruMap(CACHED_EPOCHS))
 
     def on_fallback(self, active_set: EpochActiveSet) -> None:
         """Take a trusted set for an epoch; the first one stays."""
@@ -134,25 +145,31 @@ class ActiveSets:
             raise IgnoreError(f"empty active set: layer {layer} is in genesis")
         epoch = self.epoch_for(layer)
         known = self._cache.get(epoch)
-        if known is None:
-            known = self._weigh(epoch, self._members(epoch))
-            self._cache.put(epoch, known)
-        return known
+        if known is not None and (known.is_final or known.first == self._first_block(epoch)):
+            return known.weights
+        known = self._find(epoch)
+        self._cache.put(epoch, known)
+        return known.weights
 
-    def _members(self, epoch: EpochID) -> tuple[AtxID, ...]:
-        for source in self._sources(epoch):
-            if source:
-                return source
-        raise IgnoreError(f"empty active set for epoch {epoch}")
+    def _first_block(self, epoch: EpochID) -> BlockID | None:
+        first, last = self.time.first_layer(epoch), self.time.last_layer(epoch)
+        applied = find_first_applied_block(self.db, first, last)
+        return None if applied is None else applied[1]
 
-    def _sources(self, epoch: EpochID) -> Iterator[tuple[AtxID, ...]]:
-        yield self._fallback.get(epoch, ())
+    def _find(self, epoch: EpochID) -> _Known:
+        fallback = self._fallback.get(epoch)
+        if fallback:
+            return _Known(self._weigh(epoch, fallback), is_final=True)
+        first = self._first_block(epoch)
         try:
-            yield first_block_set(self.db, self.time, epoch)
+            of_block = first_block_set(self.db, self.time, epoch)
         except NotFoundError:
             # Not all of the block's references are in yet; the ballots may do.
-            yield ()
-        yield ballots_set(self.db, self.time, epoch)
+            of_block = ()
+        members = of_block or ballots_set(self.db, self.time, epoch)
+        if not members:
+            raise IgnoreError(f"empty active set for epoch {epoch}")
+        return _Known(self._weigh(epoch, members), is_final=bool(of_block), first=first)
 
     def _weigh(self, epoch: EpochID, members: tuple[AtxID, ...]) -> CommitteeWeights:
         weights: dict[SmesherID, int] = {}

@@ -78,6 +78,21 @@ def test_the_first_applied_block_comes_before_ballots(chain: Chain) -> None:
     assert set(sets(chain).for_layer(LAYER).weights) == {smesher_id(1), smesher_id(2)}
 
 
+def test_what_ballots_say_holds_until_a_block_is_applied(chain: Chain) -> None:
+    set_beacon(chain)
+    chain.add_reference(1, 8, [atx(2)])
+    chain.add_reference(3, 8, [atx(3)])
+    active = sets(chain)
+    assert set(active.for_layer(LAYER).weights) == {smesher_id(2), smesher_id(3)}
+    content = block(8, atx(1))
+    with chain.db.batch(sync=False) as batch:
+        put_block(batch, content)
+        put_applied_block(batch, LayerID(8), content.id)
+    assert set(active.for_layer(LAYER).weights) == {smesher_id(1), smesher_id(2)}
+    chain.add_reference(2, 8, [atx(3)])
+    assert set(active.for_layer(LAYER).weights) == {smesher_id(1), smesher_id(2)}
+
+
 def test_a_block_whose_ballot_is_unknown_leaves_it_to_ballots(chain: Chain) -> None:
     set_beacon(chain)
     chain.add_reference(1, 8, [atx(2)])
