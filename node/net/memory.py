@@ -6,6 +6,7 @@ argument.  A node alone on the network is the standalone network.
 """
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -101,6 +102,9 @@ class MemoryNetwork:
     """How long after a gossip message its receiver gets it once more, by when real ends have
     forgotten that they saw it; None: not at all."""
 
+    reconnect_s: float = math.inf
+    """How long an end refuses a peer that it dropped: real ones find each other again."""
+
     async def run(self) -> None:
         """Carry messages until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -129,7 +133,9 @@ class MemoryEnd:
     """When each message under way to us arrives first: another way that takes longer
     cannot matter, so nothing is sent on it."""
 
-    _dropped: set[PeerID] = field(default_factory=set)
+    _dropped: dict[PeerID, float] = field(default_factory=dict)
+    """Until when a peer is refused, by the loop's clock."""
+
     _tasks: asyncio.TaskGroup | None = None
 
     _context: Context | None = None
@@ -216,7 +222,10 @@ class MemoryEnd:
 
     def has_dropped(self, peer: PeerID) -> bool:
         """Tell whether this end refuses a peer."""
-        return peer in self._dropped
+        until_s = self._dropped.get(peer)
+        if until_s is None:
+            return False
+        return until_s == math.inf or asyncio.get_running_loop().time() < until_s
 
     def has_seen(self, message: Flooded) -> bool:
         """Tell whether this end has had a message."""
@@ -229,7 +238,9 @@ class MemoryEnd:
     def drop(self, peer: PeerID, reason: str) -> None:
         """See Peers."""
         if peer != self.local:
-            self._dropped.add(peer)
+            refused_s = self.network.reconnect_s
+            now_s = 0.0 if refused_s == math.inf else asyncio.get_running_loop().time()
+            self._dropped[peer] = now_s + refused_s
 
     def forget(self) -> None:
         """Forget which messages were seen, as real ends do after some minutes."""
@@ -242,7 +253,7 @@ class MemoryEnd:
         return (
             end.is_running
             and end is not self
-            and end.local not in self._dropped
+            and not self.has_dropped(end.local)
             and not end.has_dropped(self.local)
         )
 

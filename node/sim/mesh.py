@@ -42,6 +42,9 @@ from node.types.layer import LayerID
 
 ASKED_FOR_MALICIOUS: Final = 3
 """Peers whose lists of malicious smeshers a starting node waits for, at most."""
+RECONNECT_S: Final = 10.0
+"""A node that has lost peers looks for some so often.  Who passes on what only few find to
+be wrong, such as a PoST that is checked by samples, is dropped by those, and comes back."""
 SHORT: Final = 16
 """Characters of a hash in a trace."""
 
@@ -103,6 +106,7 @@ def run_mesh(
         seed=plan.seed,
         config=config,
         links=links,
+        reconnect_s=RECONNECT_S,
         skew_ns=faults.skew_ns,
         adjust=adjust,
     )

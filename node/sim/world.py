@@ -6,6 +6,7 @@ randomness, and that work is done at once instead of in other processes.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -112,6 +113,9 @@ class World:
     links: Links = field(default_factory=PerfectLinks)
     """What lies between the nodes."""
 
+    reconnect_s: float = math.inf
+    """How long nodes refuse a peer that they dropped."""
+
     skew_ns: Callable[[int], int] = field(default=lambda _number: 0)
     """How far the clock of a node is ahead, by its number."""
 
@@ -146,7 +150,7 @@ class World:
         """Make clock, network and PoETs."""
         self.random = Randomness(b"world %d" % self.seed)
         self.clock = LoopClock(GENESIS_NS - self.start_before_ns)
-        self.network = MemoryNetwork(links=self.links)
+        self.network = MemoryNetwork(links=self.links, reconnect_s=self.reconnect_s)
         self._verifier = SharedVerifier(Node.genesis_id_of(self.config))
         self.poets = tuple(self._poet(number) for number in range(self.poet_count))
 

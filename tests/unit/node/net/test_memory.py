@@ -10,6 +10,7 @@ from node.base.errors import IgnoreError, RejectError, StoreError, UnavailableEr
 from node.net.memory import MemoryEnd, MemoryNetwork
 from node.net.ports import PeerID
 from node.net.verdict import Verdict, judge
+from node.sim.virtual_time import simulate
 
 A, B, C = PeerID("a"), PeerID("b"), PeerID("c")
 
@@ -120,6 +121,20 @@ async def test_the_sender_of_an_invalid_message_is_dropped() -> None:
         ends[1].drop(B, "never ourselves")
         with pytest.raises(UnavailableError, match="not connected"):
             await ends[1].request(A, "p", b"")
+
+
+def test_a_dropped_peer_is_found_again() -> None:
+    async def main() -> None:
+        network = MemoryNetwork(reconnect_s=10.0)
+        ends, _ = listening(network, "ab")
+        async with running(network):
+            ends[1].drop(A, "invalid")
+            await asyncio.sleep(9.9)
+            assert ends[0].best(5) == ()
+            await asyncio.sleep(0.2)
+            assert ends[0].best(5) == (B,)
+
+    simulate(main())
 
 
 async def test_requests_are_answered_or_say_why_not() -> None:
