@@ -147,6 +147,14 @@ class Shape:
         """Epoch before which all outages are over."""
         return self.epochs - (QUIET_EPOCHS if self.epochs >= MANY_EPOCHS else 1)
 
+    def until_quiet(self, layer: LayerID, offset_ns: int) -> int:
+        """Return how many nanoseconds an outage may last that begins at an instant.
+
+        ATXs that come late in an epoch divide the beacon of the next but one.
+        """
+        left = self.last_epoch * self.layers_per_epoch - layer
+        return left * self.layer_ns - offset_ns
+
 
 def draw_faults(
     seed: int, shape: Shape, adversaries: tuple[tuple[int, str], ...] = ()
@@ -200,6 +208,7 @@ def _outages_of_epoch(random: Randomness, shape: Shape, epoch: int, away: set[in
         down_ns = random.below(2) * random.below(2 * shape.layer_ns)
         if shape.honest < FEW_NODES:
             down_ns = 0
+        down_ns = min(down_ns, shape.until_quiet(layer, offset_ns))
         if random.below(2):
             found.append(Restart(node=node, layer=layer, offset_ns=offset_ns, down_ns=down_ns))
         else:
@@ -213,6 +222,7 @@ def _outages_of_epoch(random: Randomness, shape: Shape, epoch: int, away: set[in
     cut = _draw_nodes(random, shape, shape.honest // NODES_PER_CUT, {*away, *nodes})
     layer, offset_ns = instant()
     length_ns = shape.layer_ns + random.below(shape.layer_ns * (shape.layers_per_epoch - 1))
+    length_ns = min(length_ns, shape.until_quiet(layer, offset_ns))
     if epoch % 3 == 0 and cut:
         found.append(Partition(nodes=cut, layer=layer, offset_ns=offset_ns, length_ns=length_ns))
     return found

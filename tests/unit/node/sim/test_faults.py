@@ -66,6 +66,19 @@ def test_most_honest_nodes_are_there_at_any_time(seed: int) -> None:
     assert plan.starts_again == sum(away.values()) - 2 * plan.partitions
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_outages_are_over_when_the_last_epochs_begin(seed: int) -> None:
+    quiet = shape().last_epoch * 4 * 15 * SECOND_NS
+    for one in draw_faults(seed, shape()).outages:
+        length_ns = 0
+        offset_ns = 0 if isinstance(one, BetweenWrites) else one.offset_ns
+        if isinstance(one, Partition):
+            length_ns = one.length_ns
+        elif not isinstance(one, LateStart):
+            length_ns = one.down_ns
+        assert one.layer * 15 * SECOND_NS + offset_ns + length_ns <= quiet
+
+
 def test_few_nodes_come_back_at_once() -> None:
     for seed in range(20):
         plan = draw_faults(seed, shape(nodes=FEW_NODES - 1, epochs=6))
