@@ -176,10 +176,7 @@ class SyncService:
             raise UnavailableError("no peers to synchronise with")
         epoch = self.time.epoch_of(self._current())
         if not self.machine.atxs_synced:
-            for number in range(self._last_epoch + 1, epoch):
-                past = EpochID(number)
-                await self.downloads.atxs.download(past, self.time.epoch_start(EpochID(past + 1)))
-                self._last_epoch = past
+            await self._download_until(epoch)
             start_ns = self.time.epoch_start(epoch)
             await self.downloads.proofs.ensure(start_ns, self.time.epoch_duration_ns)
             self.machine.on_atxs_synced()
@@ -187,6 +184,13 @@ class SyncService:
             self._follows_proofs = True
             self._tasks.create_task(self.downloads.proofs.run())
         await self._follow_epoch()
+
+    async def _download_until(self, epoch: EpochID) -> None:
+        """Complete the epochs before one, as far as they are not."""
+        for number in range(self._last_epoch + 1, epoch):
+            past = EpochID(number)
+            await self.downloads.atxs.download(past, self.time.epoch_start(EpochID(past + 1)))
+            self._last_epoch = past
 
     async def _follow_epoch(self) -> None:
         """Download the epoch that ATXs are published in, unless that is under way."""
@@ -207,6 +211,8 @@ class SyncService:
 
     async def _download_epoch(self, publish: EpochID) -> None:
         try:
+            # One that waits long for peers may have let whole epochs go by.
+            await self._download_until(publish)
             await self.downloads.atxs.download(publish, self.time.epoch_start(EpochID(publish + 2)))
         except UnavailableError as error:
             log.info("epoch_not_downloaded", epoch=publish, reason=str(error))

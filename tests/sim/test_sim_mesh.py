@@ -62,7 +62,7 @@ def test_a_network_with_faults_agrees_and_follows_its_trace(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", [2, 4, 6])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_twenty_nodes_bear_ten_epochs_of_faults(tmp_path: Path, seed: int) -> None:
     done = run_cli(
         ["sim", "mesh", "--nodes", "20", "--epochs", "10", "--seed", str(seed), "--json"], tmp_path

@@ -135,6 +135,7 @@ class ScriptedPeer:
 
     async def _on_malicious(self, _: PeerID, data: bytes) -> bytes:
         self._note(MALICIOUS_IDS, data)
+        await asyncio.sleep(self.slow.get(MALICIOUS_IDS, 0))
         if MALICIOUS_IDS in self.garbage:
             return b"\xff"
         return scale.encode(MaliciousIDs(smeshers=self.malicious))

@@ -207,6 +207,19 @@ def test_the_next_epoch_replaces_the_one_in_the_background(tmp_path: Path) -> No
     assert {1, 2, 3} <= epochs
 
 
+def test_epochs_that_went_by_while_it_waited_are_downloaded_too(tmp_path: Path) -> None:
+    """Peers that list no malicious smeshers keep a node from all else, for longer than epochs."""
+    world = SyncWorld(tmp_path, start_layer=12)
+    for peer in world.others:
+        peer.slow[MALICIOUS_IDS] = 120
+    world.give_atxs(3, 31)
+
+    def then() -> None:
+        assert has_atx(world.db, records.atx_id(31))
+
+    world.serve(200, then)
+
+
 def test_processing_that_takes_long_does_not_hold_up_downloading(tmp_path: Path) -> None:
     world = SyncWorld(tmp_path, start_layer=12)
     for peer in world.others:
