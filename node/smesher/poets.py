@@ -31,6 +31,12 @@ from node.smesher.ports import CertificateSource, PoetProofs
 from node.types.ids import Hash32, PoetRef, SmesherID
 
 NS_PER_S: Final = 10**9
+CERTIFY_LIMIT_NS: Final = 60 * NS_PER_S
+"""Longest wait for a certificate where requests have no limit.
+
+Nothing else ends it, and work lets a smesher in as well; the attempts of the default
+configuration take 44 s.
+"""
 
 log = structlog.get_logger("poet")
 
@@ -105,9 +111,10 @@ class PoetService:
 
         Raises:
             ConfigError: its rounds start at other times than we are configured for.
-            UnavailableError: it does not answer.
+            UnavailableError: it does not answer, or takes too long.
         """
-        info = await self._info.get(self.client.info)
+        async with self._limited(self.config.request_timeout):
+            info = await self._info.get(self.client.info)
         if info.phase_shift_ns != self.config.phase_shift:
             raise ConfigError(
                 f"the rounds of PoET {self.address} start {info.phase_shift_ns / NS_PER_S:g} s "
@@ -121,16 +128,19 @@ class PoetService:
     async def certify(self, smesher: SmesherID) -> Certificate | None:
         """Return a smesher's certificate for this PoET, or None if it wants none.
 
+        It never waits for ever, whatever is configured.
+
         Raises:
             ConfigError: see ``info``.
             NotFoundError: there is no PoST to be certified.
             RejectError: the certifier refuses, or what it says is of no use.
-            UnavailableError: PoET or certifier do not answer.
+            UnavailableError: PoET or certifier do not answer, or take too long.
         """
-        certifier = await self._certifier()
-        if certifier is None or self.certificates is None:
-            return None
-        return await self.certificates.get(smesher, certifier)
+        async with self._limited(self.config.request_timeout or CERTIFY_LIMIT_NS):
+            certifier = await self._certifier()
+            if certifier is None or self.certificates is None:
+                return None
+            return await self.certificates.get(smesher, certifier)
 
     async def register(
         self, signer: Signer, challenge: Hash32, *, deadline_ns: int
@@ -167,7 +177,7 @@ class PoetService:
             RejectError: it does not hold.
             UnavailableError: the PoET does not answer, or takes too long.
         """
-        async with self._limited(), self._fetching:
+        async with self._limited(self.config.request_timeout), self._fetching:
             known = self._last.get(round_id)
             if known is None:
                 known = await self._fetch(round_id)
@@ -207,19 +217,19 @@ class PoetService:
         else:
             if certificate is not None:
                 return certificate
-        async with self._limited():
+        async with self._limited(self.config.request_timeout):
             params = await self._pow_params.get(self.client.pow_params)
         nonce = await self.workers.run(find_pow_nonce, params, smesher, challenge)
         return ProofOfWork(params=params, nonce=nonce)
 
     @asynccontextmanager
-    async def _limited(self) -> AsyncIterator[None]:
-        """Give up a request after the configured time, if there is one."""
-        limit_ns = self.config.request_timeout
+    async def _limited(self, limit_ns: int) -> AsyncIterator[None]:
+        """Give up what is asked after so long; 0: never."""
         try:
             async with asyncio.timeout(limit_ns / NS_PER_S if limit_ns else None):
                 yield
         except TimeoutError as error:
             raise UnavailableError(
-                f"PoET {self.address} did not answer in {limit_ns / NS_PER_S:g} s"
+                f"PoET {self.address} did not answer in {limit_ns / NS_PER_S:g} s",
+                hint="see whether it runs; poet-request-timeout says how long it is waited for",
             ) from error

@@ -217,7 +217,7 @@ class PoetConfig(Section, frozen=True, kw_only=True):
     """How long before a round starts registrations are sent, so that they arrive in time."""
 
     request_timeout: Nanoseconds = field(name="poet-request-timeout", default=Nanoseconds(0))
-    """Longest registration with all its attempts; 0: no limit."""
+    """Longest request with all its attempts; 0: as long as the answer is of use."""
 
     retry_delay: Nanoseconds = Nanoseconds(400 * MILLISECOND)
     """Wait before the first further attempt; grows with every one."""

@@ -20,6 +20,7 @@ from node.poet.registration import (
 )
 from node.poet.server import PoetInfo, RoundProof, SubmitReceipt
 from node.runtime.workers import InlineWorkers
+from node.sim.virtual_time import simulate
 from node.smesher.poets import PoetService
 from node.types.ids import Hash32, PublicKey, SmesherID
 from node.types.poet import PoetProofMessage
@@ -57,9 +58,12 @@ class Poet:
     asked: list[str] = field(default_factory=list)
     submitted: list[SubmitRequest] = field(default_factory=list)
     hangs: bool = False
+    is_silent: bool = False
 
     async def info(self) -> PoetInfo:
         self.asked.append("info")
+        if self.is_silent:
+            await asyncio.Event().wait()
         return PoetInfo(
             service_pubkey=PublicKey(bytes(32)),
             phase_shift_ns=SHIFT,
@@ -108,11 +112,14 @@ class Certificates:
     failure: NotFoundError | RejectError | UnavailableError | None = None
     given: int = 0
     dropped: list[SmesherID] = field(default_factory=list)
+    is_silent: bool = False
 
     async def get(self, smesher: SmesherID, certifier: Certifier) -> Certificate:
         assert certifier == CERTIFIER
         if self.failure is not None:
             raise self.failure
+        if self.is_silent:
+            await asyncio.Event().wait()
         self.given += 1
         return Certificate(data=bytes([self.given]), signature=b"")
 
@@ -198,6 +205,31 @@ async def test_a_request_may_take_so_long() -> None:
     config = PoetConfig(phase_shift=Nanoseconds(SHIFT), request_timeout=Nanoseconds(NS // 100))
     with pytest.raises(UnavailableError, match=r"did not answer in 0.01 s"):
         await world.service(config).proof("4")
+
+
+def test_a_poet_may_take_so_long_to_say_what_it_is() -> None:
+    world = World()
+    world.poet.is_silent = True
+    config = PoetConfig(phase_shift=Nanoseconds(SHIFT), request_timeout=Nanoseconds(12 * NS))
+    with pytest.raises(UnavailableError, match="PoET poet did not answer in 12 s"):
+        simulate(world.service(config).info())
+
+
+def test_without_a_limit_a_certificate_is_not_waited_for_for_ever() -> None:
+    world = World()
+    world.poet.is_silent = True
+    with pytest.raises(UnavailableError, match="PoET poet did not answer in 60 s"):
+        simulate(world.service().certify(signer(1).smesher_id))
+
+
+def test_where_the_certifier_is_silent_work_is_done() -> None:
+    world = World()
+    world.poet.certifier = CERTIFIER
+    world.certificates.is_silent = True
+    simulate(register(world.service()))
+    (request,) = world.poet.submitted
+    assert request.certificate is None
+    assert request.pow_params.difficulty == 3
 
 
 # --- how smeshers get in ---
