@@ -35,7 +35,7 @@ class Candidate:
     """Projected balance behind it, smidge."""
 
     layer: LayerID | None = None
-    """Lowest layer in whose proposals or blocks it was seen."""
+    """A layer that is not applied yet, in whose proposals or blocks it was seen."""
 
     @property
     def fee(self) -> int:

@@ -122,7 +122,11 @@ class TransactionPool:
                     candidate.layer = self._next_layer(candidate.id, applied)
 
     def _next_layer(self, transaction: TransactionID, applied: LayerID | None) -> LayerID | None:
-        """Return the lowest layer behind the state whose blocks or proposals hold it."""
+        """Return the first layer behind the state with a block of it, or else with a proposal.
+
+        A block goes before a proposal of a lower layer, as in the reference.  Nobody sees the
+        difference: when that layer is applied, the next one is looked for.
+        """
         blocks = blocks_with(self.db, transaction, after=applied)
         proposals = proposals_with(self.db, transaction, after=applied)
         return next((layer for held in (blocks, proposals) for layer, _ in held), None)
