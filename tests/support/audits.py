@@ -3,19 +3,24 @@
 import json
 import lzma
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from node.base import scale
+from node.checkpoint.audit.context import AuditContext, KnownBlock
 from node.checkpoint.audit.crews import RememberingCrew
-from node.checkpoint.audit.findings import AuditReport, ObjectKind
+from node.checkpoint.audit.findings import AuditReport, Ledger, ObjectKind
+from node.checkpoint.audit.run import open_audited
+from node.checkpoint.audit.verdicts import Verdicts
 from node.checkpoint.audit.work import Tools
 from node.crypto.ed25519 import Signer, private_key_of
 from node.poet.work import ClearEngine
+from node.store.statesql import state_rows
 from node.types.ids import PADDED_SIZE
+from node.types.layer import LayerID
 from scripts.vectors.tamper import Auditor
 
 DATA = Path(__file__).parent.parent / "data"
@@ -93,3 +98,33 @@ class Recorded:
             scale.encode(ballot),
             layer,
         )
+
+
+def unchecked(report: AuditReport, kind: ObjectKind) -> dict[str, int]:
+    """Return what was not checked of a kind."""
+    return next(dict(one.unchecked) for one in report.kinds if one.kind is kind)
+
+
+@contextmanager
+def surroundings(recorded: Recorded, *, valid: bool = True) -> Iterator[AuditContext]:
+    """Lend what earlier checkers leave, with a decision about the block of layer 21."""
+    with open_audited(recorded.path) as file:
+        context = AuditContext(
+            file=file,
+            parameters=auditor(recorded.config).parameters,
+            ledger=Ledger(),
+            verdicts=Verdicts(CREW),
+            report=lambda *_: None,
+        )
+        for row in context.look(state_rows.BLOCKS, "1"):
+            decided = valid if row.layer == LayerID(21) else row.valid
+            known = KnownBlock(row.id, row.block.tick_height, decided)
+            context.facts.blocks.setdefault(row.layer, []).append(known)
+        for certificate in context.look(state_rows.CERTIFICATES, "1"):
+            context.facts.certified.setdefault(certificate.layer, {})[certificate.block] = True
+        yield context
+
+
+def told_by(context: AuditContext) -> list[tuple[ObjectKind, str, str]]:
+    """Return kind, rule and object of all differences."""
+    return [(one.kind, one.rule, one.id) for one in context.ledger.findings]

@@ -98,3 +98,14 @@ def test_columns_of_damaged_bytes_are_not_judged(chain: Recorded) -> None:
     assert chain.differences() == [(K.ATX_BLOB, "encoding")]
     chain.run("UPDATE atx_blobs SET version = 'x'")
     assert chain.differences() == [(K.ATX_BLOB, "form of the row")]
+
+
+@pytest.mark.parametrize("value", [2, 3, 1 << 40])
+def test_an_atx_that_is_not_sound_is_found(chain: Recorded, value: int) -> None:
+    chain.run("UPDATE atxs SET validity = ?", value)
+    assert chain.differences() == [(K.ATX, "validity")]
+
+
+def test_only_atxs_out_of_a_checkpoint_have_no_bytes(chain: Recorded) -> None:
+    chain.run("UPDATE atx_blobs SET atx = NULL, version = NULL")
+    assert (K.ATX_BLOB, "bytes") in chain.differences()
