@@ -210,16 +210,23 @@ def _run(
         eased_collector(),
         configure(default_level=log_level, now_ns=network_ns),
         context.output.progress() as progress,
+        _told_if_unfinished(context, plan.seed),
     ):
-        try:
-            return run_mesh(plan, place, progress.update, recorder)
-        except BaseException:
-            context.output.warn(
-                f"the simulation of seed {plan.seed} did not end",
-                code="smesh.sim.ended",
-                hint="the same seed and options lead there again",
-            )
-            raise
+        return run_mesh(plan, place, progress.update, recorder)
+
+
+@contextlib.contextmanager
+def _told_if_unfinished(context: Context, seed: int) -> Iterator[None]:
+    """Name the seed, whatever ends the block before its end."""
+    with contextlib.ExitStack() as unfinished:
+        unfinished.callback(
+            context.output.warn,
+            f"the simulation of seed {seed} did not end",
+            code="smesh.sim.ended",
+            hint="the same seed and options lead there again",
+        )
+        yield
+        unfinished.pop_all()
 
 
 @contextlib.contextmanager

@@ -112,6 +112,7 @@ def test_a_disagreement_ends_with_code_11_and_names_the_seed(
     done = run_cli(["sim", "mesh", "--nodes", "3", "--seed", "77"], tmp_path)
     assert done.code == 11
     assert "seed 77" in done.stderr
+    assert "did not end" not in done.stderr
     assert "node1  bb" in done.stdout
     assert "Adversary node2: spam." in done.stdout
     as_json = run_cli(["sim", "mesh", "--nodes", "3", "--seed", "77", "--json"], tmp_path)
@@ -119,15 +120,18 @@ def test_a_disagreement_ends_with_code_11_and_names_the_seed(
     assert json.loads(as_json.stdout)["data"]["seed"] == 77
 
 
-def test_the_seed_is_named_when_a_node_fails(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("end", "code"), [(StoreError("the disk of a node is full"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_the_seed_is_named_when_a_run_does_not_end(
+    end: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(_plan: MeshPlan, _folder: Path, _report: object, _recorder: object) -> MeshReport:
-        raise StoreError("the disk of a node is full")
+        raise end
 
     monkeypatch.setattr("node.sim.mesh.run_mesh", fail)
     done = run_cli(["sim", "mesh", "--nodes", "2", "--seed", "77"], tmp_path)
-    assert done.code == 1
+    assert done.code == code
     assert "simulation of seed 77 did not end" in done.stderr
 
 
