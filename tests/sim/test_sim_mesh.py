@@ -18,6 +18,10 @@ from tests.support.cli import run_cli
 FOUND_SEEDS: tuple[tuple[int, int, int], ...] = (
     # An adversary's node was brought down by the nonsense that another one answered.
     (12, 3, 101),
+    # A committee was drawn before the block that names it was applied.
+    (20, 10, 5),
+    # Whoever passed on an ATX with a wrong PoST that its own sample missed was left by all.
+    (20, 10, 9),
 )
 """(nodes, epochs, seed) of runs that have shown a fault."""
 
