@@ -124,7 +124,7 @@ def decode_prefix(cls: type[T], data: bytes, at: int = 0) -> tuple[T, int]:
         raise DecodeError(f"{cls.__name__}: short input") from None
     if end > len(data):
         raise DecodeError(f"{cls.__name__}: {end - len(data)} bytes too few")
-    return typing.cast(T, value), end
+    return value, end
 
 
 def encode_sequence(values: Iterable[object], limit: int = DEFAULT_LIMIT) -> bytes:
@@ -186,7 +186,7 @@ def write_compact(value: int, bits: int, out: bytearray) -> None:
     elif value <= MAX_FOUR_BYTES:
         out += (value << 2 | 2).to_bytes(4, "little")
     else:
-        size = max(4, (value.bit_length() + 7) // 8)
+        size = (value.bit_length() + 7) // 8
         out.append((size - 4) << 2 | 3)
         out += value.to_bytes(size, "little")
 

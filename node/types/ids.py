@@ -19,7 +19,7 @@ class FixedBytes(bytes):
         """Raise ValueError unless ``value`` has ``SIZE`` bytes."""
         if len(value) != cls.SIZE:
             raise ValueError(f"{cls.__name__}: {len(value)} bytes, want {cls.SIZE}")
-        return super().__new__(cls, value)
+        return bytes.__new__(cls, value)
 
     @classmethod
     def zero(cls) -> Self:

@@ -28,7 +28,7 @@ from node.vm.errors import ExecutionError, TransactionError
 from node.vm.parsing import ParsedTransaction, is_signed, parse
 from node.vm.records import constructor
 from node.vm.rewards import compute_layer_subsidy, split_rewards
-from node.vm.state import AccountReader, Changes, compute_state_root
+from node.vm.state import AccountReader, Changes, StagedAccount, compute_state_root
 from node.vm.templates import vesting
 from node.vm.templates.base import Spawn, Verify
 from node.vm.wire import DrainVaultArguments, SpendArguments
@@ -165,10 +165,14 @@ class _BlockExecution:
         elif account.next_nonce > header.nonce:
             self.ineffective.append(Transaction(raw=transaction.raw, header=header))
         else:
-            self._execute(transaction, parsed)
+            self._execute(transaction, parsed, account)
 
-    def _execute(self, transaction: Transaction, parsed: ParsedTransaction) -> None:
-        context = Context(self.changes, parsed, self._layer, self._parameters.address_prefix)
+    def _execute(
+        self, transaction: Transaction, parsed: ParsedTransaction, account: StagedAccount
+    ) -> None:
+        context = Context(
+            self.changes, parsed, account, self._layer, self._parameters.address_prefix
+        )
         message = SUCCESS
         try:
             context.charge()

@@ -26,14 +26,19 @@ class Context:
     __slots__ = ("_changes", "_parsed", "_prefix", "_touched", "fee", "layer", "principal")
 
     def __init__(
-        self, changes: Changes, parsed: ParsedTransaction, layer: LayerID, address_prefix: str
+        self,
+        changes: Changes,
+        parsed: ParsedTransaction,
+        principal: StagedAccount,
+        layer: LayerID,
+        address_prefix: str,
     ) -> None:
         self._changes = changes
         self._parsed = parsed
         self._prefix = address_prefix
         self._touched: list[Address] = []
         self.layer = layer
-        self.principal = changes.load(parsed.header.principal)
+        self.principal = principal
         self.fee = 0
 
     def charge(self) -> None:

@@ -5,6 +5,7 @@ The price is known before execution and is always charged in full.
 Source: go-spacemesh, genvm/core/gas and genvm/templates/*/gas; vm digest section 3.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 WORD_BYTES: Final = 8
@@ -26,6 +27,9 @@ ACCOUNT_ACCESS: Final = 2_500
 """Looking an account up."""
 VERIFY_SIGNATURE: Final = 3_000
 """One signature."""
+
+PRICES: Final = 4096
+"""How many different prices are remembered."""
 
 PUBLIC_KEY_BYTES: Final = 32
 ACCOUNT_HEADER_BYTES: Final = 36
@@ -66,6 +70,15 @@ def words(price: int, size_bytes: int) -> int:
 def data_gas(size_bytes: int) -> int:
     """Return the gas of a raw transaction's bytes."""
     return words(TRANSACTION_DATA, size_bytes)
+
+
+@lru_cache(maxsize=PRICES)
+def price(base: int, size_bytes: int, fixed: int) -> Gas:
+    """Return the gas of a transaction of so many bytes.
+
+    Most transactions are of the same few kinds, so their prices are remembered.
+    """
+    return Gas(base, data_gas(size_bytes), fixed)
 
 
 def base_gas(signatures: int) -> int:

@@ -11,8 +11,9 @@ Source: go-spacemesh, genvm/vm (Request); vm digest sections 2 and 4.
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import starmap
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from node.base import scale
 from node.base.errors import DecodeError
@@ -21,7 +22,7 @@ from node.types.address import Address
 from node.types.transaction import LayerLimits, TransactionHeader
 from node.vm.decode_problems import compact_problem, decode_problem, fixed_problem
 from node.vm.errors import MalformedTransactionError, NotSpawnedError, TransactionError
-from node.vm.gas import Gas, data_gas
+from node.vm.gas import Gas, price
 from node.vm.genesis import principal_address
 from node.vm.records import constructor
 from node.vm.registry import TEMPLATES, get_template, load_instance
@@ -51,7 +52,8 @@ _make_header: Final = constructor(TransactionHeader)
 _NOT_UTF8: Final = re.compile("[\udc80-\udcff]")
 
 
-class ParsedTransaction(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedTransaction:
     """A transaction that can be judged and executed."""
 
     raw: bytes
@@ -64,6 +66,9 @@ class ParsedTransaction(NamedTuple):
 
     signatures_at: int
     """Offset behind the arguments."""
+
+
+_make_parsed: Final = constructor(ParsedTransaction)
 
 
 def parse(raw: bytes, find_instance: InstanceFinder) -> ParsedTransaction:
@@ -95,7 +100,7 @@ def parse(raw: bytes, find_instance: InstanceFinder) -> ParsedTransaction:
         payload, at = read_payload(raw, at) if template.has_payload else (NO_PAYLOAD, at)
         call, at = read_call(template, method, raw, at)
         fixed_gas = owner.load_gas() + owner.execution_gas(method)
-    gas = Gas(owner.base_gas(method), data_gas(size), fixed_gas)
+    gas = price(owner.base_gas(method), size, fixed_gas)
     header = _make_header(
         principal=principal,
         template=template.address,
@@ -106,7 +111,7 @@ def parse(raw: bytes, find_instance: InstanceFinder) -> ParsedTransaction:
         gas_price=payload.gas_price,
         max_spend=owner.max_spend(call),
     )
-    return ParsedTransaction(raw, header, gas, call, owner, at)
+    return _make_parsed(raw=raw, header=header, gas=gas, call=call, owner=owner, signatures_at=at)
 
 
 def parse_transaction(raw: bytes, accounts: AccountReader) -> ParsedTransaction:
@@ -146,8 +151,9 @@ def read_selector(raw: bytes) -> tuple[Address, int, int]:
         MalformedTransactionError: they cannot be read, or the version is not 0.
     """
     if len(raw) >= SELECTOR_END and raw[0] == VERSION and raw[SELECTOR_END - 1] & LONG_FORM == 0:
-        # What every well-formed transaction is like.
-        return Address(raw[1 : SELECTOR_END - 1]), raw[SELECTOR_END - 1] >> 2, SELECTOR_END
+        # What every well-formed transaction is like; the slice has an address's size.
+        principal = bytes.__new__(Address, raw[1 : SELECTOR_END - 1])
+        return principal, raw[SELECTOR_END - 1] >> 2, SELECTOR_END
     version, at = _read_u8(raw, 0, "version")
     if version != VERSION:
         raise MalformedTransactionError(f"malformed tx: unsupported version {version}")

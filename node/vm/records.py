@@ -1,8 +1,9 @@
 """Building frozen records quickly.
 
 The ``__init__`` of a frozen dataclass sets each field through ``object.__setattr__``.  A
-layer makes several records for every transaction, so the VM builds them the way the codec
-does when it decodes: through the slots, which takes less than half the time.
+layer makes several records for every transaction, so the VM fills in an object of a class
+with the same slots that is not frozen, and then makes it one of the frozen class.  That
+takes a fifth of the time.
 """
 
 from collections.abc import Callable
@@ -19,17 +20,22 @@ def constructor(cls: Callable[P, T]) -> Callable[P, T]:
     It takes what the class takes, and every field has to be given.
 
     Raises:
-        TypeError: the class has no slots.
+        TypeError: the class has no slots, or inherits some.
     """
-    names: dict[str, Any] = {"new": object.__new__, "cls": cls}
-    if "__slots__" not in vars(cls):
-        raise TypeError(f"{cls.__name__} has no slots")
-    listed = fields(cast("Any", cls))
-    lines = ["def make(*, " + ", ".join(field.name for field in listed) + "):"]
-    lines.append("    o = new(cls)")
-    for field in listed:
-        names[f"set_{field.name}"] = vars(cls)[field.name].__set__
-        lines.append(f"    set_{field.name}(o, {field.name})")
-    lines.append("    return o")
-    exec("\n".join(lines), names)  # noqa: S102 - our own text
-    return cast("Callable[P, T]", names["make"])
+    form = cast("type[Any]", cls)
+    if "__slots__" not in vars(form):
+        raise TypeError(f"{form.__name__} has no slots")
+    if form.__bases__ != (object,):
+        raise TypeError(f"{form.__name__} has base classes")
+    names = [field.name for field in fields(form)]
+    lines = [
+        f"def make(*, {', '.join(names)}):",
+        "    made = Open()",
+        *(f"    made.{name} = {name}" for name in names),
+        "    made.__class__ = cls",
+        "    return made",
+    ]
+    open_form = type(form.__name__, (), {"__slots__": form.__slots__})
+    scope: dict[str, Any] = {"Open": open_form, "cls": cls}
+    exec("\n".join(lines), scope)  # noqa: S102 - our own text
+    return cast("Callable[P, T]", scope["make"])

@@ -14,6 +14,7 @@ to 4.
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from node.base.errors import PreconditionError
@@ -37,6 +38,9 @@ VEST_START: Final = LAYERS_PER_YEAR
 VEST_END: Final = 4 * LAYERS_PER_YEAR
 VEST_PER_LAYER: Final = TOTAL_VAULTED // (VEST_END - VEST_START)
 
+NEIGHBOURS: Final = 16
+"""How many sums of subsidies are remembered."""
+
 _CONTEXT: Final = Context(prec=34, rounding=ROUND_HALF_EVEN, Emin=-6143, Emax=6144)
 _ONE: Final = Decimal(1)
 _TOTAL_SUBSIDY: Final = Decimal(TOTAL_SUBSIDY)
@@ -57,8 +61,12 @@ DECAY: Final = _CONTEXT.divide(_CONTEXT.ln(Decimal(2)), HALF_LIFE)
 _NEGATIVE_DECAY: Final = DECAY.copy_negate()
 
 
+@lru_cache(maxsize=NEIGHBOURS)
 def compute_issued(index: int) -> int:
     """Return the smidge issued up to and including the layer with this index.
+
+    A layer's subsidy is the difference of two of these, of which the layer before it has
+    computed one.
 
     Args:
         index: layers after the first effective genesis.

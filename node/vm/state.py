@@ -4,17 +4,19 @@ Source: go-spacemesh, genvm/core/staged_cache and genvm/vm; vm digest section 7.
 """
 
 from collections.abc import Iterable
-from typing import Protocol
-
-from blake3 import blake3
+from typing import Final, Protocol
 
 from node.base import scale
+from node.base.hashing import hash32
 from node.types.account import Account
 from node.types.address import Address
 from node.types.ids import Hash32
 from node.types.layer import LayerID
+from node.vm.records import constructor
 from node.vm.registry import load_instance
 from node.vm.templates.base import Instance
+
+_make_account: Final = constructor(Account)
 
 
 class AccountReader(Protocol):
@@ -71,7 +73,7 @@ class StagedAccount:
 
     def freeze(self, layer: LayerID) -> Account:
         """Return the account as the version that ``layer`` wrote."""
-        return Account(
+        return _make_account(
             layer=layer,
             address=self.address,
             next_nonce=self.next_nonce,
@@ -119,7 +121,4 @@ def compute_state_root(accounts: Iterable[Account]) -> Hash32:
 
     It covers nothing else: neither older accounts nor the root before.
     """
-    hasher = blake3()
-    for account in accounts:
-        hasher.update(scale.encode(account))
-    return Hash32(hasher.digest())
+    return Hash32(hash32(b"".join(map(scale.encode, accounts))))

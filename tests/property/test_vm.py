@@ -7,10 +7,11 @@ from node.base import scale
 from node.base.errors import DecodeError
 from node.types.address import Address
 from node.types.layer import LayerID
-from node.types.transaction import Transaction
+from node.types.transaction import LayerLimits, Transaction, TransactionHeader
 from node.vm import sdk
 from node.vm.apply import Applied, apply
 from node.vm.decode_problems import compact_problem, decode_problem
+from node.vm.records import constructor
 from node.vm.rewards import compute_subsidy
 from node.vm.signatures import Verdicts, collect_checks, verify_checks
 from node.vm.state import MemoryAccounts
@@ -171,6 +172,28 @@ def test_verifying_beforehand_changes_nothing(block: list[Transaction]) -> None:
     prepared = apply(LAYER, block, (), state, PARAMETERS, verify=verdicts)
 
     assert prepared == apply(LAYER, block, (), state, PARAMETERS)
+
+
+@given(st.lists(st.integers(0, (1 << 64) - 1), min_size=5, max_size=5), addresses)
+def test_a_record_built_quickly_is_the_one_that_its_class_builds(
+    numbers: list[int], address: Address
+) -> None:
+    method, nonce, max_gas, gas_price, max_spend = numbers
+    quick, clear = (
+        make(
+            principal=address,
+            template=address,
+            method=method,
+            nonce=nonce,
+            layer_limits=LayerLimits(min=0, max=0),
+            max_gas=max_gas,
+            gas_price=gas_price,
+            max_spend=max_spend,
+        )
+        for make in (constructor(TransactionHeader), TransactionHeader)
+    )
+    assert type(quick) is type(clear)
+    assert (quick, hash(quick), repr(quick)) == (clear, hash(clear), repr(clear))
 
 
 @given(st.sampled_from(FORMS), st.binary(max_size=80))

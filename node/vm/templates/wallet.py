@@ -16,6 +16,7 @@ from node.vm.wire import SPAWN_METHOD, Method, SpendArguments, WalletSpawnArgume
 ADDRESS: Final = Address(bytes(Address.SIZE - 1) + b"\x01")
 
 KEYS: Final = 1
+SIGNATURE_SIZE: Final = EdSignature.SIZE
 BASE_GAS: Final = base_gas(KEYS)
 LOAD_GAS: Final = load_gas(KEYS)
 SPAWN_GAS: Final = spawn_gas(KEYS)
@@ -35,7 +36,7 @@ class Wallet:
     @property
     def signature_size(self) -> int:
         """Bytes of the signature at the end of a transaction."""
-        return EdSignature.SIZE
+        return SIGNATURE_SIZE
 
     def check(self) -> None:
         """Accept any key: one that is no point can never sign."""
@@ -60,10 +61,10 @@ class Wallet:
         self, genesis_id: bytes, raw: bytes, at: int
     ) -> tuple[SignatureCheck, ...] | None:
         """Return the one check, or None if the signature is cut off."""
-        signature = raw[at : at + EdSignature.SIZE]
-        if len(signature) != EdSignature.SIZE:
+        signature = raw[at : at + SIGNATURE_SIZE]
+        if len(signature) != SIGNATURE_SIZE:
             return None
-        message = genesis_id + raw[: -EdSignature.SIZE]
+        message = genesis_id + raw[:-SIGNATURE_SIZE]
         return (SignatureCheck(self.arguments.public_key, message, signature),)
 
 

@@ -1,5 +1,8 @@
 """Records built through their slots are those that their classes build."""
 
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, replace
 from typing import Any
 
 import pytest
@@ -43,6 +46,14 @@ def test_the_record_is_the_one_that_the_class_builds(cls: type, values: dict[str
     assert hash(built) == hash(cls(**values))
 
 
+def test_the_record_is_as_frozen_as_any_other() -> None:
+    built = constructor(TransactionHeader)(**HEADER)
+    with pytest.raises(FrozenInstanceError):
+        built.nonce = 2  # type: ignore[misc]
+    assert replace(built, nonce=2).nonce == 2
+    assert copy.copy(built) == pickle.loads(pickle.dumps(built)) == built
+
+
 def test_every_field_has_to_be_given() -> None:
     with pytest.raises(TypeError, match="gas_price"):
         constructor(Payload)(nonce=1)  # type: ignore[call-arg]
@@ -51,3 +62,12 @@ def test_every_field_has_to_be_given() -> None:
 def test_a_class_without_slots_is_refused() -> None:
     with pytest.raises(TypeError, match="Block has no slots"):
         constructor(Block)
+
+
+def test_a_class_that_inherits_slots_is_refused() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Longer(Payload):
+        more: int
+
+    with pytest.raises(TypeError, match="Longer has base classes"):
+        constructor(Longer)
