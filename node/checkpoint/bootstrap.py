@@ -9,6 +9,7 @@ Source: go-spacemesh, bootstrap/updater.go and node/node.go (listenToUpdates); b
 """
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from node.base.errors import DecodeError, UnavailableError
+from node.base.errors import DecodeError, PreconditionError, SpacemeshError, UnavailableError
 from node.checkpoint.bootstrap_file import (
     EpochUpdate,
     UpdateKind,
@@ -121,7 +122,7 @@ class BootstrapUpdater:
     time: LayerTime
     clock: Clock
     workers: Workers
-    """Reads files: a large one takes seconds."""
+    """Deals with files: a large one takes seconds."""
 
     fetcher: AtxFetcher
     beacons: FallbackBeacons
@@ -129,6 +130,9 @@ class BootstrapUpdater:
     atxs_synced: Callable[[], bool]
     entropy: Callable[[int], bytes]
     _here: set[tuple[EpochID, UpdateKind]] = field(default_factory=set)
+    _trouble: str = ""
+    """What the last pass failed at; empty: at nothing."""
+
     _wanted: asyncio.Queue[tuple[AtxID, ...]] = field(default_factory=asyncio.Queue)
 
     async def run(self) -> None:
@@ -154,11 +158,11 @@ class BootstrapUpdater:
         for epoch in self._required():
             for kind in UpdateKind:
                 path = self._path(epoch, kind)
-                if not path.is_file():
-                    continue
                 try:
-                    update = await self._parse(path.read_bytes())
-                except DecodeError as error:
+                    update = await self._parse(await self.workers.run(path.read_bytes))
+                except FileNotFoundError:
+                    continue
+                except (OSError, DecodeError) as error:
                     log.warning("bootstrap_file_damaged", path=str(path), reason=str(error))
                     continue
                 self._here.add((epoch, kind))
@@ -168,11 +172,12 @@ class BootstrapUpdater:
         return self.files.folder / str(epoch) / file_name(epoch, kind)
 
     def _prune(self, required: Iterable[EpochID]) -> None:
-        """Remove the folders of all other epochs."""
+        """Remove the folders of all other epochs; what refuses is left for the next pass."""
         kept = {str(epoch) for epoch in required}
-        for folder in sorted(self.files.folder.glob("*")):
-            if folder.name not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for folder in sorted(self.files.folder.glob("*")):
+                if folder.name not in kept:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     # Files that are elsewhere
 
@@ -182,10 +187,26 @@ class BootstrapUpdater:
             try:
                 for epoch in required:
                     await self._ask_for_epoch(epoch)
-            except (UnavailableError, DecodeError) as error:
-                log.debug("bootstrap_not_updated", reason=str(error))
+            except (UnavailableError, DecodeError, PreconditionError) as error:
+                self._tell(error)
+            else:
+                self._trouble = ""
             self._prune(required)
             await self.clock.sleep_until(self.clock.now_ns() + self._interval_ns)
+
+    def _tell(self, error: SpacemeshError) -> None:
+        """Log what a pass failed at; the same again only for who looks closely.
+
+        That nobody answers is no alarm: the network lives without these files, and one that
+        runs in one process has nobody to serve them.
+        """
+        reason = str(error)
+        if reason == self._trouble:
+            tell = log.debug
+        else:
+            tell = log.info if isinstance(error, UnavailableError) else log.warning
+        self._trouble = reason
+        tell("bootstrap_not_updated", code=error.code, reason=reason, hint=error.hint)
 
     async def _ask_for_epoch(self, epoch: EpochID) -> None:
         if await self._has(epoch, UpdateKind.BOTH):
@@ -199,6 +220,7 @@ class BootstrapUpdater:
         Raises:
             UnavailableError: nobody can tell.
             DecodeError: there is one, and it is not valid.
+            PreconditionError: there is one, and it cannot be kept.
         """
         if (epoch, kind) in self._here:
             return True
@@ -209,8 +231,7 @@ class BootstrapUpdater:
             return False
         update = await self._parse(data)
         path = self._path(epoch, kind)
-        make_folder(path.parent)
-        write_atomic(path, data, mode=READ_ONLY)
+        await self.workers.run(_keep, path, data)
         self._here.add((epoch, kind))
         self._apply(update, path)
         return True
@@ -266,3 +287,20 @@ class BootstrapUpdater:
             missing += (atx_id for atx_id in part if not has_atx(self.db, atx_id))
             await asyncio.sleep(0)
         return missing
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Write a file into the data folder.
+
+    Raises:
+        PreconditionError: the disk refuses it.
+    """
+    try:
+        make_folder(path.parent)
+        write_atomic(path, data, mode=READ_ONLY)
+    except OSError as error:
+        raise PreconditionError(
+            f"bootstrap file {path} cannot be written: {error.strerror}",
+            code="smesh.precondition.bootstrap_folder",
+            hint="see who may write there and how much space is left; it is tried again",
+        ) from error

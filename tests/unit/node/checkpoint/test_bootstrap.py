@@ -1,13 +1,14 @@
 """The updater: what it asks for, keeps, hands out and fetches."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from node.base.errors import UnavailableError
 from node.checkpoint.bootstrap import BootstrapFiles, BootstrapUpdater
@@ -249,6 +250,86 @@ def test_trouble_ends_a_pass_and_not_the_updater(
 
     world.run(2, main)
     assert world.told.beacons == [(2, b"late"), (3, BEACON)]
+
+
+def told(logs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return level and code of what was logged about passes that failed."""
+    return [
+        (entry["log_level"], entry["code"])
+        for entry in logs
+        if entry["event"] == "bootstrap_not_updated"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "level", "code"),
+    [
+        (UnavailableError("refused"), "info", "smesh.unavailable"),
+        (b"<html>", "warning", "smesh.decode"),
+    ],
+)
+def test_trouble_is_told_once_until_it_is_over(
+    world: World, trouble: bytes | UnavailableError, level: str, code: str
+) -> None:
+    name = "epoch-2-update-bs"
+
+    async def main(clock: LoopClock) -> None:
+        world.server.files[name] = trouble
+        await some_polls(clock)
+        del world.server.files[name]
+        await some_polls(clock)
+        world.server.files[name] = trouble
+        await some_polls(clock)
+
+    with capture_logs() as logs:
+        world.run(1, main)
+    levels = [told_level for told_level, told_code in told(logs) if told_code == code]
+    assert [one for one in levels if one != "debug"] == [level] * 2
+    assert "debug" in levels
+
+
+def test_a_folder_that_cannot_be_written_is_told_and_tried_again(world: World) -> None:
+    data = world.server.put(2, beacon=BEACON)
+    world.folder.write_bytes(b"")
+
+    async def main(clock: LoopClock) -> None:
+        await some_polls(clock)
+        assert world.told.beacons == []
+        world.folder.unlink()
+        await some_polls(clock)
+
+    with capture_logs() as logs:
+        world.run(1, main)
+    code = "smesh.precondition.bootstrap_folder"
+    assert told(logs) == [("warning", code), ("debug", code), ("debug", code)]
+    (first, *_) = [entry for entry in logs if entry.get("code") == code]
+    assert "epoch-2-update-bs cannot be written: " in first["reason"]
+    assert "how much space" in first["hint"]
+    assert world.told.beacons == [(2, BEACON)]
+    assert (world.folder / "2" / "epoch-2-update-bs").read_bytes() == data
+
+
+def test_a_kept_file_that_cannot_be_read_does_not_stop_the_updater(world: World) -> None:
+    path = world.folder / "2" / "epoch-2-update-bs"
+    path.mkdir(parents=True)
+    world.server.put(2, beacon=BEACON)
+    with capture_logs() as logs:
+        world.run(1, some_polls)
+    assert [entry["path"] for entry in logs if entry["event"] == "bootstrap_file_damaged"] == [
+        str(path)
+    ]
+    assert told(logs)[0] == ("warning", "smesh.precondition.bootstrap_folder")
+
+
+def test_a_folder_that_cannot_be_listed_is_left_for_the_next_pass(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path, _pattern: str) -> Iterator[Path]:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "glob", refuse)
+    world.run(1, some_polls)
+    assert world.server.asked[-1] == "epoch-2-update-as"
 
 
 def test_after_a_restart_what_is_kept_is_told_again_and_not_asked_for(world: World) -> None:
