@@ -1,4 +1,4 @@
-"""What a node does over consensus: own smeshers, and fallback data from outside.
+"""What a node does over consensus: own smeshers, fallback data from outside, old data.
 
 Source: go-spacemesh, node/node.go; node digest section 8.
 """
@@ -6,6 +6,7 @@ Source: go-spacemesh, node/node.go; node digest section 8.
 from functools import cached_property
 
 from node.checkpoint.bootstrap import BootstrapUpdater
+from node.checkpoint.prune import Pruner
 from node.components import Components
 from node.consensus.activation.parameters import proof_parameters
 from node.crypto.ed25519 import Signer
@@ -15,6 +16,7 @@ from node.smesher.certificates import Certificates
 from node.smesher.poets import PoetService
 from node.smesher.post_registry import PostRegistry
 from node.smesher.proposals import ProposalBuilder
+from node.types.layer import EpochID
 
 
 class Activities(Components):
@@ -56,6 +58,22 @@ class Activities(Components):
             active_sets=(self.active_sets, self.own_active_sets),
             atxs_synced=lambda: self.sync.atxs_synced,
             entropy=environment.entropy,
+        )
+
+    @cached_property
+    def pruner(self) -> Pruner | None:
+        """Removes data that nobody asks for any more, unless that is switched off."""
+        main = self.config.main
+        if main.db_prune_interval <= 0:
+            return None
+        return Pruner(
+            db=self.db,
+            clock=self.clock,
+            time=self.time,
+            interval_ns=main.db_prune_interval,
+            safe_distance=self.config.tortoise.hdist,
+            active_sets_from=EpochID(main.prune_activesets_from),
+            committee_epoch=self.active_sets.epoch_for,
         )
 
     @cached_property

@@ -94,6 +94,8 @@ class Node(Activities):
         ]
         if self.bootstrap is not None:
             services.append(self.bootstrap.run)
+        if self.pruner is not None:
+            services.append(self.pruner.run)
         async with asyncio.TaskGroup() as tasks:
             for service in services:
                 tasks.create_task(service())

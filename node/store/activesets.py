@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from node.base import scale
 from node.base.errors import NotFoundError
 from node.store import schema
-from node.store.db import Batch, Reader
+from node.store.db import Batch, Database, Reader
+from node.store.pruning import Portion, delete_portion
 from node.store.schema import key_u32, read_record
 from node.types.active_set import EpochActiveSet
 from node.types.ids import Hash32
@@ -59,11 +60,13 @@ def active_sets_in_epoch(reader: Reader, epoch: EpochID) -> Iterator[Hash32]:
     return map(Hash32, reader.keys(schema.ACTIVE_SET_BY_EPOCH + key_u32(epoch)))
 
 
-def prune_active_sets(batch: Batch, reader: Reader, before: EpochID) -> int:
-    """Delete the active sets of lower epochs; return how many there were."""
-    deleted = 0
-    for key in reader.keys(schema.ACTIVE_SET_BY_EPOCH, stop=key_u32(before)):
-        batch.delete(schema.ACTIVE_SET_BY_EPOCH + key)
-        batch.delete(schema.ACTIVE_SET + key[schema.U32_SIZE :])
-        deleted += 1
-    return deleted
+def prune_active_sets(db: Database, before: EpochID, *, start: bytes = b"", limit: int) -> Portion:
+    """Delete active sets of lower epochs; see ``delete_portion``."""
+    return delete_portion(
+        db,
+        schema.ACTIVE_SET_BY_EPOCH,
+        start=start,
+        stop=key_u32(before),
+        limit=limit,
+        other_view=lambda key: schema.ACTIVE_SET + key[schema.U32_SIZE :],
+    )

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from node.base import scale
 from node.base.errors import NotFoundError
 from node.store import schema
-from node.store.db import Batch, Reader
+from node.store.db import Batch, Database, Reader
+from node.store.pruning import Portion, delete_portion
 from node.store.schema import after_u32, key_u8, key_u32, number_of, read_record
 from node.types.certificate import Certificate
 from node.types.ids import NO_BLOCK, BlockID
@@ -114,13 +115,9 @@ def find_first_certified_block(
     return None
 
 
-def prune_certificates(batch: Batch, reader: Reader, before: LayerID) -> int:
-    """Delete the certificates of lower layers; their rows stay.  Return how many."""
-    deleted = 0
-    for key in reader.keys(schema.CERTIFICATE, stop=key_u32(before)):
-        batch.delete(schema.CERTIFICATE + key)
-        deleted += 1
-    return deleted
+def prune_certificates(db: Database, before: LayerID, *, start: bytes = b"", limit: int) -> Portion:
+    """Delete certificates of lower layers; their rows stay.  See ``delete_portion``."""
+    return delete_portion(db, schema.CERTIFICATE, start=start, stop=key_u32(before), limit=limit)
 
 
 def _parse(key: bytes) -> tuple[LayerID, BlockID]:

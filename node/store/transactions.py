@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from node.base import scale
 from node.base.errors import NotFoundError
 from node.store import schema
-from node.store.db import Batch, Reader
+from node.store.db import Batch, Database, Reader
+from node.store.pruning import Portion, delete_portion
 from node.store.schema import after_u32, key_u32, key_u64, number_of, read_record
 from node.types.address import Address
 from node.types.ids import BlockID, ProposalID, TransactionID
@@ -246,16 +247,24 @@ def proposals_with(
         yield LayerID(number_of(key[: schema.U32_SIZE])), ProposalID(key[schema.U32_SIZE :])
 
 
-def prune_proposal_links(batch: Batch, reader: Reader, before: LayerID) -> int:
-    """Delete which transactions proposals of lower layers offered; return how many links."""
-    deleted = 0
-    for key in reader.keys(schema.PROPOSAL_TRANSACTION, stop=key_u32(before)):
+def prune_proposal_links(
+    db: Database, before: LayerID, *, start: bytes = b"", limit: int
+) -> Portion:
+    """Delete which transactions proposals of lower layers offered; see ``delete_portion``."""
+
+    def by_transaction(key: bytes) -> bytes:
         layer, rest = key[: schema.U32_SIZE], key[schema.U32_SIZE :]
         transaction, proposal = rest[: TransactionID.SIZE], rest[TransactionID.SIZE :]
-        batch.delete(schema.PROPOSAL_TRANSACTION + key)
-        batch.delete(schema.TRANSACTION_IN_PROPOSAL + transaction + layer + proposal)
-        deleted += 1
-    return deleted
+        return schema.TRANSACTION_IN_PROPOSAL + transaction + layer + proposal
+
+    return delete_portion(
+        db,
+        schema.PROPOSAL_TRANSACTION,
+        start=start,
+        stop=key_u32(before),
+        limit=limit,
+        other_view=by_transaction,
+    )
 
 
 def _queue_place(stored: StoredTransaction) -> tuple[int, int, bytes]:

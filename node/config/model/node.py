@@ -132,7 +132,8 @@ class MainConfig(Section, frozen=True, kw_only=True):
     """Sizes of that cache."""
 
     prune_activesets_from: UInt32 = 0
-    """Epoch from which on older active sets are removed; 0: none are."""
+    """Last epoch in which no active set is removed; in later ones those of the epoch before the
+    last and older ones are."""
 
     network_hrp: str = "sm"
     """Prefix of account addresses."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from node.base.errors import NotFoundError
-from node.store import transactions
+from node.store import schema, transactions
 from node.store.db import LevelDB
 from node.types.layer import LayerID
 from node.types.transaction import Transaction
@@ -142,6 +142,7 @@ def test_old_links_of_proposals_are_pruned(db: LevelDB) -> None:
     with db.batch(sync=False) as batch:
         transactions.put_in_proposal(batch, ids, L[20], proposal_id(1))
         transactions.put_in_proposal(batch, ids, L[21], proposal_id(2))
-    with db.batch(sync=False) as batch:
-        assert transactions.prune_proposal_links(batch, db, L[21]) == 2
+    assert transactions.prune_proposal_links(db, L[21], limit=9).rows == 2
     assert list(transactions.proposals_with(db, ids[0])) == [(21, proposal_id(2))]
+    assert transactions.prune_proposal_links(db, L[22], limit=9).rows == 2
+    assert list(db.keys(schema.TRANSACTION_IN_PROPOSAL)) == []
