@@ -1,16 +1,21 @@
 """The audit of a small recorded chain, with the fast PoET engine and with the clear one.
 
-The crew is measured by itself: eligibility proofs on two processors, against one.
+The crew is measured by itself: eligibility proofs on two processors, against one.  Its
+processes have the priority of this one, and the processor time is theirs and this one's, so
+that the figures tell what parallel work costs also where another program has a processor.
 """
 
 import lzma
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Final
 
-from node.checkpoint.audit.crews import Crew, ParallelCrew, SingleCrew
+import psutil
+
+from node.checkpoint.audit.crews import Crew, ParallelCrew, SingleCrew, start_processes
 from node.checkpoint.audit.findings import AuditReport
 from node.checkpoint.audit.parameters import AuditParameters
 from node.checkpoint.audit.run import audit, open_audited
@@ -24,6 +29,7 @@ DATA = Path(__file__).parents[2] / "tests" / "data" / "audit"
 PROOFS: Final = 512
 """Proofs that are verified on one processor, then on two."""
 JOBS: Final = 2
+ROUNDS: Final = 4
 
 
 def measure() -> Iterator[Measurement]:
@@ -36,11 +42,12 @@ def measure() -> Iterator[Measurement]:
         wall, cpu, objects = _audited(path, parameters, SingleCrew())
         yield Measurement(f"audit: {objects} objects", wall, "objects/s", cpu=cpu, clear=clear)
     works = _proofs()
-    with ParallelCrew(JOBS) as crew:
-        crew.begin(works)()
-        several = _rate(crew, works)
-    one = _rate(SingleCrew(), works)
-    yield Measurement(f"audit: VRF proofs, {JOBS} jobs", several, "proofs/s", clear=one)
+    with ParallelCrew(JOBS, make_processes=partial(start_processes, niceness=0)) as crew:
+        # The first rounds wait for processes, and one may be over before the last is there.
+        _rates(crew, works)
+        several, cpu = _rates(crew, works)
+    one, _ = _rates(SingleCrew(), works)
+    yield Measurement(f"audit: VRF proofs, {JOBS} jobs", several, "proofs/s", JOBS * cpu, clear=one)
 
 
 def _audited(path: Path, parameters: AuditParameters, crew: Crew) -> tuple[float, float, int]:
@@ -68,6 +75,20 @@ def _proofs() -> tuple[VrfWork, ...]:
     signer = Signer(private_key_of(bytes(range(32))), bytes(20))
     messages = (number.to_bytes(4, "big") for number in range(PROOFS))
     return tuple(VrfWork(signer.smesher_id, one, signer.vrf_sign(one)) for one in messages)
+
+
+def _rates(crew: Crew, works: tuple[VrfWork, ...]) -> tuple[float, float]:
+    """Return proofs per second: by the clock, at best, and by processor time."""
+    begin = _processor_time()
+    best = max(_rate(crew, works) for _ in range(ROUNDS))
+    return best, ROUNDS * len(works) / (_processor_time() - begin)
+
+
+def _processor_time() -> float:
+    """Return the seconds that this process and those that it started have computed."""
+    this = psutil.Process()
+    times = [process.cpu_times() for process in (this, *this.children())]
+    return sum(time.user + time.system for time in times)
 
 
 def _rate(crew: Crew, works: tuple[VrfWork, ...]) -> float:
