@@ -88,6 +88,7 @@ class Node(Activities):
             self.beacon_service.run,
             self.block_service.run,
             *(hare.run for hare in self.hares),
+            *(hare.run for hare in self.turbo_hares),
             self.proposal_builder.run,
             *(builder.run for builder in self.atx_builders),
             self._follow_layers,

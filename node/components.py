@@ -28,8 +28,10 @@ from node.consensus.blocks.service import BlockService
 from node.consensus.certifier.handler import CertifierHandler
 from node.consensus.hare.exchange import FullExchange
 from node.consensus.hare.handler import HareHandler
+from node.consensus.hare.messages import Version
 from node.consensus.hare.ports import HareOutput
 from node.consensus.hare.service import HareService
+from node.consensus.hare.turbo import TurboHareService
 from node.consensus.malfeasance.convictions import Convictions
 from node.consensus.malfeasance.guard import EquivocationGuard
 from node.consensus.malfeasance.handler import MalfeasanceHandler
@@ -421,7 +423,9 @@ class Components:
 
     @cached_property
     def hares(self) -> tuple[HareService, ...]:
-        """Agreement on proposals, in the versions that are enabled."""
+        """Agreement on proposals, in the versions that are enabled; none in turbo mode."""
+        if self.config.hare.mode == "turbo":
+            return ()
         hare3 = self._hare(self.config.hare3, None)
         exchange = FullExchange(
             network=self.environment.network,
@@ -430,6 +434,31 @@ class Components:
         )
         hare4 = self._hare(self.config.hare4, exchange)
         return tuple(hare for hare in (hare3, hare4) if hare.config.enable)
+
+    @cached_property
+    def turbo_hares(self) -> tuple[TurboHareService, ...]:
+        """What stands in for the enabled versions of hare in turbo mode; else none."""
+        if self.config.hare.mode != "turbo":
+            return ()
+        versions = ((Version.HARE3, self.config.hare3), (Version.HARE4, self.config.hare4))
+        return tuple(
+            self._turbo_hare(version, config) for version, config in versions if config.enable
+        )
+
+    def _turbo_hare(self, version: Version, config: HareConfig) -> TurboHareService:
+        return TurboHareService(
+            db=self.db,
+            clock=self.clock,
+            time=self.time,
+            version=version,
+            config=config,
+            proposals=self.proposals,
+            patrol=self.patrol,
+            coin=CoinListener(self.tortoise),
+            is_synced=self.is_synced,
+            outputs=self.outputs,
+            zdist=self.config.tortoise.zdist,
+        )
 
     def _hare(self, config: HareConfig, exchange: FullExchange | None) -> HareService:
         environment = self.environment

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from node.sim.trace import Recorder
 
 MAX_NODES = 1000
+
+
+class Hare(StrEnum):
+    """How nodes come to the proposals of a layer."""
+
+    MESSAGES = "messages"
+    TURBO = "turbo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +64,9 @@ class SimulatedMesh:
     faults: bool
     restarts: int
     partitions: int
+
+    hare: str
+    """How nodes came to the proposals of a layer."""
 
     late: int
     """Nodes that started long after the others."""
@@ -107,6 +118,14 @@ def mesh(
             "faults, else none. More than that no network has to bear.",
         ),
     ] = None,
+    hare: Annotated[
+        Hare,
+        typer.Option(
+            help="How nodes come to the proposals of a layer; turbo: each takes those that it "
+            "has, at once and without messages, which is quicker but bears neither faults nor "
+            "adversaries."
+        ),
+    ] = Hare.MESSAGES,
     trace: Annotated[
         Path | None,
         typer.Option(help="File to write everything that happens to, for smcli sim replay."),
@@ -140,7 +159,13 @@ def mesh(
     if adversaries is None:
         adversaries = most if faults else 0
     plan = MeshPlan(
-        preset=preset, nodes=nodes, epochs=epochs, seed=seed, faults=faults, adversaries=adversaries
+        preset=preset,
+        nodes=nodes,
+        epochs=epochs,
+        seed=seed,
+        faults=faults,
+        adversaries=adversaries,
+        hare=hare.value,
     )
     began = time.process_time()
     with contextlib.ExitStack() as stack:
@@ -266,6 +291,7 @@ def _result(report: "MeshReport", processor_s: float, trace: Path | None) -> Res
         faults=plan.faults,
         restarts=report.faults.starts_again,
         partitions=report.faults.partitions,
+        hare=plan.hare,
         late=len(report.faults.late),
         adversaries={f"node{number}": name for number, name in report.faults.adversaries},
         layers=layers,
@@ -301,6 +327,8 @@ def _notes(report: "MeshReport") -> Iterator[str]:
         f"{faults.starts_again} restarts, {faults.partitions} partitions, {len(faults.late)} "
         f"late nodes, {report.empty_layers} empty layers."
     )
+    if plan.hare == Hare.TURBO.value:
+        yield "No messages of hare: each node took the proposals that it had."
     for number, name in faults.adversaries:
         yield f"Adversary node{number}: {name}."
     if report.departure is not None:

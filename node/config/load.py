@@ -75,6 +75,7 @@ OURS: Final = frozenset(
         "p2p.backend",
         "tortoise.historical-window-sizes",
         "tortoise.minimal-active-set-weight",
+        "hare.mode",
         "hare3.committee-upgrade",
         "hare4.committee-upgrade",
         "syncer.tally-votes-frequency",

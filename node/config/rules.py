@@ -35,6 +35,7 @@ def problems(config: NodeConfig) -> Iterator[tuple[str, str, str]]:
     yield from _layer_problems(config)
     yield from _address_problems(config)
     yield from _standalone_problems(config)
+    yield from _hare_problems(config)
     yield from _version_problems(config)
     yield from _smeshing_problems(config)
     timings = config.p2p.discovery_timings
@@ -108,6 +109,17 @@ def _standalone_problems(config: NodeConfig) -> Iterator[tuple[str, str, str]]:
             "main.poet-servers",
             f"{servers} servers, a standalone node serves exactly one",
             "",
+        )
+
+
+def _hare_problems(config: NodeConfig) -> Iterator[tuple[str, str, str]]:
+    # Beside nodes that exchange messages it would certify blocks that nobody agreed on.
+    # Whether all peers do without messages no node can know, unless it has no peers.
+    if config.hare.mode == "turbo" and not config.main.standalone:
+        yield (
+            "hare.mode",
+            "turbo, on a network that other nodes may be in",
+            "set main.standalone = true, or use smcli sim mesh --hare turbo for many nodes",
         )
 
 

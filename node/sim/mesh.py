@@ -82,7 +82,11 @@ def run_mesh(
     """
     # A node asks so many peers for the malicious before it takes part: no more than there are.
     asked = str(max(1, min(ASKED_FOR_MALICIOUS, plan.nodes - 1)))
-    settings = {"syncer.malfeasance-sync.min-sync-peers": asked, "main.standalone": "false"}
+    settings = {
+        "syncer.malfeasance-sync.min-sync-peers": asked,
+        "main.standalone": "false",
+        "hare.mode": plan.hare,
+    }
     config = world_config(folder, settings, preset=plan.preset)
     cast = draw_cast(plan.seed, nodes=plan.nodes, adversaries=plan.adversaries)
     faults = draw_plan(plan, cast, config.main.layers_per_epoch, config.main.layer_duration)

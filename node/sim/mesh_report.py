@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from node.config.model.consensus import HareMode
 from node.sim.faults import FaultPlan
 from node.types.layer import LayerID
 
@@ -20,6 +21,9 @@ class MeshPlan:
 
     adversaries: int
     """How many of the nodes, the last ones, break the protocol."""
+
+    hare: HareMode = "messages"
+    """How nodes come to the proposals of a layer; old traces do not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Sections of the consensus components: tortoise, hare, certificates, beacon, active sets."""
 
 from fractions import Fraction
+from typing import Literal, TypeAlias
 
 from msgspec import field
 
@@ -77,6 +78,17 @@ class CommitteeUpgrade(Section, frozen=True, kw_only=True):
 
     size: UInt16
     """Expected members."""
+
+
+HareMode: TypeAlias = Literal["messages", "turbo"]
+"""How nodes come to the proposals of a layer."""
+
+
+class HareModeConfig(Section, frozen=True, kw_only=True):
+    """Agreement on the proposals of a layer, whatever its version."""
+
+    mode: HareMode = "messages"
+    """Agree by messages, or, for simulations, take the proposals that have come. Ours."""
 
 
 class HareConfig(Section, frozen=True, kw_only=True):

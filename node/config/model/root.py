@@ -13,6 +13,7 @@ from node.config.model.consensus import (
     Hare4Config,
     HareConfig,
     HareEligibilityConfig,
+    HareModeConfig,
     PoetConfig,
     TortoiseConfig,
     VmConfig,
@@ -57,6 +58,9 @@ class NodeConfig(Section, frozen=True, kw_only=True):
 
     api: ApiConfig = ApiConfig()
     """Listeners."""
+
+    hare: HareModeConfig = HareModeConfig()
+    """Agreement on proposals, whatever its version."""
 
     hare3: HareConfig = HareConfig()
     """Agreement on proposals, version 3."""

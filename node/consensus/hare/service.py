@@ -20,6 +20,7 @@ import structlog
 from node.base import scale
 from node.base.errors import SpacemeshError, StoreError
 from node.config.model.consensus import HareConfig
+from node.consensus.hare.attendance import Attendance
 from node.consensus.hare.handler import HareHandler
 from node.consensus.hare.machine import (
     PREROUND,
@@ -42,10 +43,9 @@ from node.consensus.hare.schedule import check_schedule, round_offset_ns, seats_
 from node.consensus.hare.wire import HareEligibility, HareMessage, IterRound, MessageV4, Round
 from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.ed25519 import Signer
-from node.layer_ticker import Clock, LayerTicker
+from node.layer_ticker import Clock
 from node.net.ports import Gossip
 from node.store.atxs import atx_ids_of_smesher_in_epoch
-from node.store.beacons import find_beacon
 from node.store.db import Database
 from node.store.layers import put_weak_coin
 from node.store.local import Statement
@@ -55,8 +55,6 @@ from node.types.layer_time import LayerTime
 
 MESSAGE_ROUNDS: Final = (Round.PREROUND, Round.PROPOSE, Round.COMMIT, Round.NOTIFY)
 """Rounds in which something is sent."""
-
-NO_BEACON: Final = Beacon.zero()
 
 log = structlog.get_logger("hare")
 
@@ -126,32 +124,26 @@ class HareService:
         """
         if not self.config.enable:
             return
-        ticker = LayerTicker(self.clock, self.time)
-        first = max(
-            ticker.current_layer() + 1,
-            self.config.enable_layer,
-            self.time.effective_genesis + 1,
+        attendance = Attendance(
+            db=self.db,
+            clock=self.clock,
+            time=self.time,
+            patrol=self.patrol,
+            is_synced=self.is_synced,
         )
         async with asyncio.TaskGroup() as tasks:
-            async for layer in ticker.ticks(LayerID(first)):
-                if layer >= self.config.disable_layer:
-                    return
-                session = self._open(layer)
+            async for layer in attendance.layers(self.config):
+                session = self._open(layer, attendance)
                 if session is not None:
                     tasks.create_task(self._run_session(session))
 
-    def _open(self, layer: LayerID) -> Session | None:
+    def _open(self, layer: LayerID, attendance: Attendance) -> Session | None:
         """Return the session of a layer that has begun, or None if we do not take part."""
         if self.handler.exchange is not None:
             self.handler.exchange.on_layer(layer)
-        if not self.is_synced():
-            log.debug("hare_not_synced", layer=layer)
+        beacon = attendance.begin(layer)
+        if beacon is None:
             return None
-        beacon = find_beacon(self.db, self.time.epoch_of(layer))
-        if beacon is None or beacon == NO_BEACON:
-            log.warning("hare_without_beacon", layer=layer, epoch=self.time.epoch_of(layer))
-            return None
-        self.patrol.start(layer)
         signers = tuple(self.signers())
         return Session(
             layer=layer, beacon=beacon, signers=signers, machine=self.handler.open(layer)

@@ -84,6 +84,28 @@ def test_each_wrong_value_is_named(settings: dict[str, object], path: str) -> No
     assert [found for found, _, _ in problems(config)] == [path]
 
 
+@pytest.mark.parametrize("preset", ["mainnet", "testnet", "fastnet"])
+def test_hare_without_messages_is_for_a_node_without_peers(preset: str) -> None:
+    assert list(problems(standalone(hare__mode="turbo"))) == []
+
+    begin = Override("genesis.genesis-time", "2026-01-01T00:00:00Z", "test")
+    turbo = Override("hare.mode", "turbo", "test")
+    config = load_config(places=PLACES, preset=preset, flags=[begin, turbo]).config
+    with pytest.raises(ConfigError, match="other nodes may be in") as caught:
+        check_config(config)
+
+    assert caught.value.path == "hare.mode"
+    assert "sim mesh --hare turbo" in caught.value.hint
+
+
+def test_hare_has_no_other_modes() -> None:
+    with pytest.raises(ConfigError, match="quick") as caught:
+        standalone(hare__mode="quick")
+
+    assert caught.value.path == "hare.mode"
+    assert caught.value.hint == "one of 'messages', 'turbo'"
+
+
 def test_a_node_that_does_not_smesh_may_have_any_number_of_units() -> None:
     settings: dict[str, object] = {
         "smeshing__smeshing_start": False,
