@@ -35,18 +35,19 @@ from node.consensus.beacon.wire import (
 )
 from node.consensus.malfeasance.guard import EquivocationGuard
 from node.crypto.domains import Domain
-from node.crypto.ed25519 import Signer, Verifier, private_key_of
+from node.crypto.ed25519 import Signer, Verifier
 from node.events import Bus
 from node.layer_ticker import LoopClock
-from node.net.memory import MemoryEnd, MemoryNetwork
-from node.net.ports import Gossip, GossipHandler
-from node.sim.links import Randomness, SeededLinks
+from node.net.memory import MemoryEnd
+from node.net.ports import Gossip
+from node.sim.links import Randomness
+from node.sim.smeshers import draw_atx, draw_network, draw_signers
+from node.sim.two_faced import TwoFacedGossip
 from node.sim.virtual_time import simulate
 from node.store.atxs import put_atx
 from node.store.db import LevelDB
-from node.types.address import Address
 from node.types.atx import Atx
-from node.types.ids import NO_ATX, AtxID, Beacon, BeaconProposal, GenesisID
+from node.types.ids import Beacon, BeaconProposal
 from node.types.layer import EpochID
 from node.types.layer_time import LayerTime
 
@@ -56,16 +57,10 @@ TIME: Final = LayerTime(
 )
 FIRST_EPOCH: Final = 2
 """The one after the epoch of the effective genesis."""
-LOWEST_S: Final = 0.02
-HIGHEST_S: Final = 1.0
-"""Time that a message takes on a link."""
 LAST_MOMENT_NS: Final = SECOND_NS // 100
 """How long before the end of the phase a dishonest proposal arrives."""
 SAMPLE_NS: Final = SECOND_NS // 1000
 """How long before the votes are counted they are looked at."""
-UNITS: Final = 4
-WEIGHT: Final = 1000
-"""Of every node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,48 +171,35 @@ class WatchedHandler(BeaconHandler):
         self.coin = self.coins
 
 
-@dataclass(kw_only=True)
-class TwoFacedGossip:
-    """The gossip of a dishonest node: every second peer hears something else, or late."""
+@dataclass(frozen=True, kw_only=True)
+class BeaconDeceit:
+    """Divides the others over a beacon: their first votes, and the votes of every round."""
 
-    end: MemoryEnd
     signer: Signer
     clock: LoopClock
     proposal_ns: int
     """Length of the proposal phase."""
 
-    _handlers: dict[str, GossipHandler] = field(default_factory=dict)
+    def other_face(self, topic: str, data: bytes) -> bytes:
+        """See Deceit."""
+        if topic == FIRST_VOTES:
+            return scale.encode(self._doubting(scale.decode(FirstVotesMessage, data).body))
+        if topic == FOLLOWING_VOTES:
+            return scale.encode(self._inverted(scale.decode(FollowingVotesMessage, data).body))
+        return data
 
-    def register(self, topic: str, handler: GossipHandler) -> None:
-        """See Gossip."""
-        self._handlers[topic] = handler
-        self.end.register(topic, handler)
-
-    async def publish(self, topic: str, data: bytes) -> None:
-        """See Gossip."""
-        await self._handlers[topic](self.end.local, data)
-        faces = (data, self._other_face(topic, data))
-        peers = [end for name, end in self.end.network.ends.items() if name != self.end.local]
-        for number, peer in enumerate(peers):
-            delay = self.end.network.links.delay_s(self.end.local, peer.local)
-            if topic == PROPOSALS:
-                # Whoever hears it tells the others, but the phase is over by then.
-                delay = self._until_last_moment_s() if number % 2 else None
-            if delay is not None:
-                peer.receive_later(self.end.local, topic, faces[number % 2], delay)
+    def delay_s(self, topic: str, link_s: float | None, *, is_other: bool) -> float | None:
+        """See Deceit."""
+        if topic != PROPOSALS:
+            return link_s
+        # Whoever hears it tells the others, but the phase is over by then.
+        return self._until_last_moment_s() if is_other else None
 
     def _until_last_moment_s(self) -> float:
         now_ns = self.clock.now_ns()
         epoch = TIME.epoch_of(TIME.layer_at(now_ns))
         ends_ns = TIME.epoch_start(epoch) + self.proposal_ns
         return max(0, ends_ns - LAST_MOMENT_NS - now_ns) / SECOND_NS
-
-    def _other_face(self, topic: str, data: bytes) -> bytes:
-        if topic == FIRST_VOTES:
-            return scale.encode(self._doubting(scale.decode(FirstVotesMessage, data).body))
-        if topic == FOLLOWING_VOTES:
-            return scale.encode(self._inverted(scale.decode(FollowingVotesMessage, data).body))
-        return data
 
     def _doubting(self, told: FirstVotesBody) -> FirstVotesMessage:
         """Return first votes against everything."""
@@ -272,23 +254,13 @@ class BeaconSimulation:
         self.plan = plan
         self.config = beacon_config(plan.rounds)
         self.random = Randomness(b"beacon %d" % plan.seed)
-        self.genesis = GenesisID(self.random(GenesisID.SIZE))
-        self.signers = [
-            Signer(private_key_of(self.random(32)), self.genesis) for _ in range(plan.nodes)
-        ]
+        self.signers = draw_signers(self.random, plan.nodes)
         self.clock = LoopClock(TIME.epoch_start(EpochID(FIRST_EPOCH)) - SECOND_NS)
-        self.verifier = Verifier(self.genesis)
-        self.network = MemoryNetwork(
-            links=SeededLinks(
-                random=self.random,
-                lowest_s=LOWEST_S,
-                highest_s=HIGHEST_S,
-                lost_per_million=plan.lost_per_million,
-            )
-        )
+        self.verifier = Verifier(self.signers[0].genesis_id)
+        self.network = draw_network(self.random, plan.lost_per_million)
         self.epochs = [EpochID(FIRST_EPOCH + number) for number in range(plan.epochs)]
         atxs = [
-            self._atx(signer, EpochID(epoch - 1))
+            draw_atx(self.random, signer, EpochID(epoch - 1))
             for epoch in self.epochs
             for signer in self.signers
         ]
@@ -366,12 +338,12 @@ class BeaconSimulation:
         is_honest = number >= self.plan.adversaries
         gossip: Gossip = end
         if not is_honest:
-            gossip = TwoFacedGossip(
-                end=end,
+            deceit = BeaconDeceit(
                 signer=signer,
                 clock=self.clock,
                 proposal_ns=self.config.proposal_duration,
             )
+            gossip = TwoFacedGossip(end=end, deceit=deceit)
         for topic, edge in (
             (PROPOSALS, handler.on_proposal),
             (FIRST_VOTES, handler.on_first_votes),
@@ -394,24 +366,6 @@ class BeaconSimulation:
             service=service,
             db=db,
             local=local,
-        )
-
-    def _atx(self, signer: Signer, epoch: EpochID) -> Atx:
-        return Atx(
-            id=AtxID(self.random(AtxID.SIZE)),
-            smesher=signer.smesher_id,
-            publish_epoch=epoch,
-            sequence=0,
-            commitment_atx=None,
-            previous_atx=NO_ATX,
-            coinbase=Address(bytes(4) + signer.smesher_id[:20]),
-            num_units=UNITS,
-            vrf_nonce=0,
-            base_tick_height=0,
-            tick_count=WEIGHT // UNITS,
-            weight=WEIGHT,
-            received_ns=1,
-            version=1,
         )
 
 

@@ -39,28 +39,26 @@ from node.consensus.hare.wire import (
 from node.consensus.malfeasance.guard import EquivocationGuard
 from node.consensus.malfeasance.wire import MalfeasanceProof
 from node.consensus.proposals.pool import PooledProposal
-from node.crypto.ed25519 import Signer, Verifier, private_key_of
+from node.crypto.ed25519 import Signer, Verifier
 from node.events import Bus
 from node.layer_ticker import LoopClock
-from node.net.memory import MemoryEnd, MemoryNetwork
-from node.net.ports import Gossip, GossipHandler
-from node.sim.links import MILLION, Randomness, SeededLinks
+from node.net.memory import MemoryEnd
+from node.net.ports import Gossip
+from node.sim.links import MILLION, Randomness
+from node.sim.smeshers import draw_atx, draw_network, draw_signers
+from node.sim.two_faced import TwoFacedGossip
 from node.sim.virtual_time import simulate
 from node.store.atxs import put_atx
 from node.store.beacons import put_beacon
 from node.store.db import LevelDB
 from node.types.active_set import EpochActiveSet
-from node.types.address import Address
 from node.types.atx import Atx
 from node.types.ballot import Ballot, InnerBallot, Votes, VotingEligibility
 from node.types.ids import (
-    NO_ATX,
     NO_BALLOT,
-    AtxID,
     BallotID,
     Beacon,
     EdSignature,
-    GenesisID,
     Hash32,
     ProposalID,
     SmesherID,
@@ -78,11 +76,6 @@ TIME: Final = LayerTime(
 LAYER: Final = LayerID(TIME.effective_genesis + 1)
 EPOCH: Final = TIME.epoch_of(LAYER)
 ZDIST: Final = 2
-LOWEST_S: Final = 0.02
-HIGHEST_S: Final = 1.0
-"""Time that a message takes on a link: a few hops fit into a round."""
-WEIGHT: Final = 1000
-"""Of every node."""
 SAMPLE_NS: Final = SECOND_NS // 1000
 """How long before the next round a round is looked at."""
 
@@ -253,38 +246,25 @@ class WatchedHandler(HareHandler):
         return self.machine
 
 
-@dataclass(kw_only=True)
-class TwoFacedGossip:
-    """The gossip of an equivocator: every second peer is told something else.
+@dataclass(frozen=True, kw_only=True)
+class HareDeceit:
+    """Tells some that there is no first proposal.
 
-    The other message leaves out the first proposal, or names the set without it, so that
-    the two halves could agree on different sets.
+    The other message leaves it out, or names the set without it, so that the two halves could
+    agree on different sets.
     """
 
-    end: MemoryEnd
     signer: Signer
     pool: Pool
     version: Version
     exchange: FullExchange | None
-    _handlers: dict[str, GossipHandler] = field(default_factory=dict)
 
-    def register(self, topic: str, handler: GossipHandler) -> None:
-        """See Gossip."""
-        self._handlers[topic] = handler
-        self.end.register(topic, handler)
+    def delay_s(self, topic: str, link_s: float | None, *, is_other: bool) -> float | None:
+        """See Deceit."""
+        return link_s
 
-    async def publish(self, topic: str, data: bytes) -> None:
-        """See Gossip."""
-        await self._handlers[topic](self.end.local, data)
-        faces = (data, self._other_face(data))
-        peers = [name for name in self.end.network.ends if name != self.end.local]
-        for number, peer in enumerate(peers):
-            delay = self.end.network.links.delay_s(self.end.local, peer)
-            if delay is not None:
-                receiver = self.end.network.ends[peer]
-                receiver.receive_later(self.end.local, topic, faces[number % 2], delay)
-
-    def _other_face(self, data: bytes) -> bytes:
+    def other_face(self, topic: str, data: bytes) -> bytes:
+        """See Deceit."""
         body = decode_message(self.version, data).body
         rest = self._known()[1:]
         has_reference = body.value.reference is not None
@@ -363,11 +343,8 @@ class HareSimulation:
         self.plan = plan
         self.config = hare_config(plan.version)
         self.random = Randomness(b"hare %d" % plan.seed)
-        self.genesis = GenesisID(self.random(GenesisID.SIZE))
-        self.signers = [
-            Signer(private_key_of(self.random(32)), self.genesis) for _ in range(plan.nodes)
-        ]
-        self.atxs = [self._atx(signer) for signer in self.signers]
+        self.signers = draw_signers(self.random, plan.nodes)
+        self.atxs = [draw_atx(self.random, one, EpochID(EPOCH - 1)) for one in self.signers]
         self.proposals = [self._proposal(atx) for atx in self.atxs]
         self.beacon = Beacon(self.random(Beacon.SIZE))
         self.db = LevelDB(folder / "state")
@@ -377,14 +354,8 @@ class HareSimulation:
             for atx in self.atxs:
                 put_atx(batch, atx, blob=None)
         self.clock = LoopClock(TIME.start_of(LAYER) - SECOND_NS)
-        self.verifier = Verifier(self.genesis)
-        links = SeededLinks(
-            random=self.random,
-            lowest_s=LOWEST_S,
-            highest_s=HIGHEST_S,
-            lost_per_million=plan.lost_per_million,
-        )
-        self.network = MemoryNetwork(links=links)
+        self.verifier = Verifier(self.signers[0].genesis_id)
+        self.network = draw_network(self.random, plan.lost_per_million)
         self.oracle = self._oracle()
         self.nodes = [self._node(number) for number in range(plan.nodes)]
 
@@ -464,13 +435,13 @@ class HareSimulation:
         is_honest = number >= self.plan.equivocators
         gossip: Gossip = end
         if not is_honest:
-            gossip = TwoFacedGossip(
-                end=end,
+            deceit = HareDeceit(
                 signer=signer,
                 pool=pool,
                 version=self.plan.version,
                 exchange=exchange,
             )
+            gossip = TwoFacedGossip(end=end, deceit=deceit)
         gossip.register(handler.topic, handler.on_gossip)
         service = HareService(
             db=self.db,
@@ -505,24 +476,6 @@ class HareSimulation:
                 for maker, proposal in enumerate(self.proposals)
                 if maker == number or self.random.below(MILLION) >= self.plan.lost_per_million
             ]
-        )
-
-    def _atx(self, signer: Signer) -> Atx:
-        return Atx(
-            id=AtxID(self.random(AtxID.SIZE)),
-            smesher=signer.smesher_id,
-            publish_epoch=EpochID(EPOCH - 1),
-            sequence=0,
-            commitment_atx=None,
-            previous_atx=NO_ATX,
-            coinbase=Address(bytes(4) + signer.smesher_id[:20]),
-            num_units=4,
-            vrf_nonce=0,
-            base_tick_height=0,
-            tick_count=WEIGHT // 4,
-            weight=WEIGHT,
-            received_ns=1,
-            version=1,
         )
 
     def _proposal(self, atx: Atx) -> Proposal:
