@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.context import Context
-from cli.errors import CheckFailedError
 from cli.records import Identifier, Result, Table
-from node.base.errors import UsageError
+from cli.simulations import Drop, Nodes, Seed, TwoFaced, check_honest, failure, per_million, span
 
 if TYPE_CHECKING:
     from node.sim.beacon import BeaconReport, EpochOutcome, VotingRound
 
-MAX_NODES = 200
 MAX_ROUNDS = 100
-MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +71,11 @@ class SimulatedBeacon:
 def beacon(
     context: Context,
     *,
-    nodes: Annotated[int, typer.Option(min=2, max=MAX_NODES, help="One smesher each.")] = 20,
+    nodes: Nodes = 20,
     epochs: Annotated[int, typer.Option(min=1, help="Length of the run.")] = 2,
-    adversaries: Annotated[
-        int, typer.Option(min=0, help="Nodes that tell two halves of the others two things.")
-    ] = 0,
-    drop: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of messages lost on each link.")
-    ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Determines everything that happens.")] = 0,
+    adversaries: TwoFaced = 0,
+    drop: Drop = 0.0,
+    seed: Seed = 0,
     rounds: Annotated[
         int, typer.Option(min=1, max=MAX_ROUNDS, help="Voting rounds of an epoch.")
     ] = 6,
@@ -98,17 +91,13 @@ def beacon(
     from node.runtime.logs import configure
     from node.sim.beacon import BeaconPlan, run_beacon
 
-    if adversaries >= nodes:
-        raise UsageError(
-            f"{adversaries} adversaries of {nodes} nodes leave nobody to agree",
-            hint="give --adversaries fewer than --nodes",
-        )
+    check_honest(adversaries, nodes, "adversaries")
     plan = BeaconPlan(
         nodes=nodes,
         epochs=epochs,
         adversaries=adversaries,
         rounds=rounds,
-        lost_per_million=round(drop * MILLION),
+        lost_per_million=per_million(drop),
         seed=seed,
     )
     with (
@@ -120,12 +109,11 @@ def beacon(
     if report.agreed:
         return result
     first = next(outcome for outcome in report.outcomes if not outcome.agreed)
-    raise CheckFailedError(
-        f"honest nodes have {len(_shares(first))} different beacons for epoch {first.epoch}; "
-        f"seed {seed}",
-        report=result,
-        code="smesh.check_failed.sim",
-        hint=f"run it again with --seed {seed} and --json for every node in every round",
+    raise failure(
+        f"honest nodes have {len(_shares(first))} different beacons for epoch {first.epoch}",
+        result,
+        seed,
+        "--json for every node in every round",
     )
 
 
@@ -190,17 +178,12 @@ def _row(one: SimulatedVoting) -> dict[str, object]:
         "epoch": one.epoch,
         "round": one.round,
         "at": f"{one.at_s:g} s",
-        "support": _span([node.support for node in one.nodes]),
-        "against": _span([node.against for node in one.nodes]),
-        "undecided": _span([node.undecided for node in one.nodes]),
+        "support": span([node.support for node in one.nodes]),
+        "against": span([node.against for node in one.nodes]),
+        "undecided": span([node.undecided for node in one.nodes]),
         "coin": ", ".join(coins),
         "views": len({node.supported for node in one.nodes}),
     }
-
-
-def _span(values: list[int]) -> str:
-    lowest, highest = min(values), max(values)
-    return str(lowest) if lowest == highest else f"{lowest} to {highest}"
 
 
 def _shares(outcome: "EpochOutcome") -> Counter[bytes]:

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.context import Context
-from cli.errors import CheckFailedError
 from cli.records import Result, Table
+from cli.simulations import Drop, Seed, failure, per_million
 from node.base.errors import UsageError
 
 if TYPE_CHECKING:
     from node.sim.clock import ClockReport
 
 MAX_NODES = 100
-MILLION = 1_000_000
 NS_PER_S = 10**9
 
 
@@ -97,10 +96,8 @@ def clock(
     jump: Annotated[int, typer.Option(min=0, help="Most seconds that a clock is set.")] = 90,
     tolerance: Annotated[int, typer.Option(min=1, help="Seconds a clock may be off.")] = 10,
     patience: Annotated[int, typer.Option(min=1, help="Bad comparisons before the end.")] = 3,
-    drop: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of messages lost on each link.")
-    ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Determines everything that happens.")] = 0,
+    drop: Drop = 0.0,
+    seed: Seed = 0,
 ) -> Result:
     """Let clocks drift and jump against the layers, in virtual time.
 
@@ -126,7 +123,7 @@ def clock(
         wrong=wrong,
         drift_per_million=drift,
         jump_ns=jump * NS_PER_S,
-        lost_per_million=round(drop * MILLION),
+        lost_per_million=per_million(drop),
         allowed_ns=tolerance * NS_PER_S,
         patience=patience,
     )
@@ -136,11 +133,8 @@ def clock(
     if report.agreed:
         return result
     first = report.faults[0]
-    raise CheckFailedError(
-        f"{first.node} {first.message}; seed {seed}",
-        report=result,
-        code="smesh.check_failed.sim",
-        hint=f"run it again with --seed {seed} and --json for every layer of every node",
+    raise failure(
+        f"{first.node} {first.message}", result, seed, "--json for every layer of every node"
     )
 
 

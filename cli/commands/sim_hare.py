@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.context import Context
-from cli.errors import CheckFailedError
 from cli.records import Identifier, Result, Table
-from node.base.errors import UsageError
+from cli.simulations import Drop, Nodes, Seed, TwoFaced, check_honest, failure, per_million, span
 
 if TYPE_CHECKING:
     from node.sim.hare import HareReport, NodeRound, RoundReport
-
-MAX_NODES = 200
-MILLION = 1_000_000
 
 
 class Protocol(StrEnum):
@@ -98,14 +94,10 @@ class SimulatedHare:
 def hare(
     context: Context,
     *,
-    nodes: Annotated[int, typer.Option(min=2, max=MAX_NODES, help="One smesher each.")] = 20,
-    equivocators: Annotated[
-        int, typer.Option(min=0, help="Nodes that tell two halves of the others two things.")
-    ] = 0,
-    drop: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of messages lost on each link.")
-    ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Determines everything that happens.")] = 0,
+    nodes: Nodes = 20,
+    equivocators: TwoFaced = 0,
+    drop: Drop = 0.0,
+    seed: Seed = 0,
     protocol: Annotated[Protocol, typer.Option(help="Version of hare.")] = Protocol.HARE3,
 ) -> Result:
     """Let many nodes agree on the proposals of a layer, in virtual time.
@@ -120,16 +112,12 @@ def hare(
     from node.runtime.logs import configure
     from node.sim.hare import HarePlan, run_hare
 
-    if equivocators >= nodes:
-        raise UsageError(
-            f"{equivocators} equivocators of {nodes} nodes leave nobody to agree",
-            hint="give --equivocators fewer than --nodes",
-        )
+    check_honest(equivocators, nodes, "equivocators")
     plan = HarePlan(
         version=Version.HARE3 if protocol is Protocol.HARE3 else Version.HARE4,
         nodes=nodes,
         equivocators=equivocators,
-        lost_per_million=round(drop * MILLION),
+        lost_per_million=per_million(drop),
         seed=seed,
     )
     with (
@@ -140,11 +128,11 @@ def hare(
     result = _result(report, protocol, drop)
     if report.agreed:
         return result
-    raise CheckFailedError(
-        f"honest nodes agree on {len(report.sets)} different sets; seed {seed}",
-        report=result,
-        code="smesh.check_failed.sim",
-        hint=f"run it again with --seed {seed} and --json for every node in every round",
+    raise failure(
+        f"honest nodes agree on {len(report.sets)} different sets",
+        result,
+        seed,
+        "--json for every node in every round",
     )
 
 
@@ -233,18 +221,13 @@ def _row(one: SimulatedRound) -> dict[str, object]:
         "round": one.round,
         "at": f"{one.at_s:g} s",
         "nodes": len(one.nodes),
-        "messages": _span([node.messages for node in one.nodes]),
-        "seats": _span([node.seats for node in one.nodes]),
-        "malicious": _span([node.malicious for node in one.nodes]),
+        "messages": span([node.messages for node in one.nodes]),
+        "seats": span([node.seats for node in one.nodes]),
+        "malicious": span([node.malicious for node in one.nodes]),
         "soft": sum(node.lock == "soft" for node in one.nodes),
         "hard": sum(node.lock == "hard" for node in one.nodes),
         "agreed": sum(bool(node.result) for node in one.nodes),
     }
-
-
-def _span(values: list[int]) -> str:
-    lowest, highest = min(values), max(values)
-    return str(lowest) if lowest == highest else f"{lowest} to {highest}"
 
 
 def _notes(report: "HareReport") -> Iterator[str]:

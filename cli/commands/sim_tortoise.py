@@ -12,15 +12,14 @@ import typer
 from cli.context import Context
 from cli.errors import CheckFailedError
 from cli.records import Identifier, Result, Table
+from cli.simulations import MAX_NODES, Seed, check_honest, failure, per_million, span
 from node.base.errors import UsageError
 
 if TYPE_CHECKING:
     from node.consensus.tortoise.trace import TraceEvent
     from node.sim.tortoise import LayerStep, ReplayReport, TortoisePlan, TortoiseReport
 
-MAX_NODES = 200
 MAX_LAYERS = 2000
-MILLION = 1_000_000
 SHOWN = 80
 """Characters of an output that is shown."""
 
@@ -120,7 +119,7 @@ def tortoise(
     drop: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of ballots that come a layer late.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Determines everything that happens.")] = 0,
+    seed: Seed = 0,
     split_at: Annotated[
         int, typer.Option(min=0, help="Layer, from 1 on, in which the nodes are parted; 0: never.")
     ] = 0,
@@ -152,11 +151,7 @@ def tortoise(
         return _replay(trace, restart)
     if restart is not None:
         raise UsageError("--restart belongs to a trace", hint="give the trace with --trace")
-    if adversaries >= nodes:
-        raise UsageError(
-            f"{adversaries} adversaries of {nodes} nodes leave nobody to agree",
-            hint="give --adversaries fewer than --nodes",
-        )
+    check_honest(adversaries, nodes, "adversaries")
     smaller = nodes // 2 if smaller_side is None else smaller_side
     if smaller > nodes:
         raise UsageError(f"{smaller} nodes on one side, of {nodes}")
@@ -164,7 +159,7 @@ def tortoise(
         nodes=nodes,
         layers=layers,
         adversaries=adversaries,
-        lost_per_million=round(drop * MILLION),
+        lost_per_million=per_million(drop),
         split_at=split_at,
         split_layers=split_layers,
         smaller_side=smaller,
@@ -177,12 +172,12 @@ def tortoise(
     result = _result(report, drop)
     if report.agreed:
         return result
-    raise CheckFailedError(
+    raise failure(
         f"honest nodes decide {len(report.disputes)} layers differently, "
-        f"first layer {report.disputes[0].layer}; seed {seed}",
-        report=result,
-        code="smesh.check_failed.sim",
-        hint=f"run it again with --seed {seed} and --record to replay one node",
+        f"first layer {report.disputes[0].layer}",
+        result,
+        seed,
+        "--record to replay one node",
     )
 
 
@@ -254,17 +249,12 @@ def _row(tally: SimulatedTally) -> dict[str, object]:
     return {
         "layer": tally.layer,
         "split": "yes" if tally.is_split else "",
-        "ballots": _span([node.ballots for node in tally.nodes]),
-        "waiting": _span([node.waiting for node in tally.nodes]),
+        "ballots": span([node.ballots for node in tally.nodes]),
+        "waiting": span([node.waiting for node in tally.nodes]),
         "verifying": len(tally.nodes) - full,
         "full": full,
-        "verified": _span([node.verified for node in tally.nodes]),
+        "verified": span([node.verified for node in tally.nodes]),
     }
-
-
-def _span(values: list[int]) -> str:
-    lowest, highest = min(values), max(values)
-    return str(lowest) if lowest == highest else f"{lowest} to {highest}"
 
 
 def _notes(plan: "TortoisePlan", data: SimulatedTortoise) -> Iterator[str]:
