@@ -7,10 +7,9 @@ from node.checkpoint.audit.context import AuditContext
 from node.checkpoint.audit.findings import ObjectKind
 from node.store.statesql import state_rows
 from node.types.active_set import EpochActiveSet, active_set_hash
+from node.types.amounts import MAX_U64
 from node.types.ids import AtxID, SmesherID
 from node.types.layer import EpochID
-
-MAX_U64 = (1 << 64) - 1
 
 
 def check_active_sets(context: AuditContext) -> None:

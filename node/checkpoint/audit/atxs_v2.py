@@ -6,6 +6,7 @@ Source: go-spacemesh, activation/handler_v2.go; activation digest sections 4 and
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from node.base.errors import RejectError
 from node.checkpoint.audit.context import AuditContext, PoetFacts
@@ -17,10 +18,9 @@ from node.checkpoint.audit.derived import (
     nonce_work,
     post_work,
 )
-from node.checkpoint.audit.findings import NOTHING, ObjectKind
+from node.checkpoint.audit.findings import NOTHING, STORED, ObjectKind
 from node.checkpoint.audit.work import Work
 from node.consensus.activation.rules import (
-    MAX_U64,
     SECOND_VERSION,
     base_height,
     check_membership,
@@ -32,13 +32,14 @@ from node.crypto.domains import Domain
 from node.post.verifying import PostClaim
 from node.store.atxs import AtxPost
 from node.store.statesql import state_rows
+from node.types.amounts import MAX_U64
 from node.types.atx import Atx
 from node.types.atx_v2 import ActivationTxV2, NIPostChallengeV2, NIPostV2, SubPostV2
 from node.types.ids import NO_ATX, AtxID, PoetRef, SmesherID
 
-MAX_UNITS = (1 << 32) - 1
+MAX_UNITS: Final = (1 << 32) - 1
 """Space units have 32 bits."""
-MARRIAGE_AGE = 2
+MARRIAGE_AGE: Final = 2
 """Epochs between a marriage and the first merged ATX."""
 
 
@@ -133,7 +134,7 @@ def derive_v2(
         for rule, work in proofs_v2(context, wire):
             context.judge_work(kind, wire.id, rule, work)
     except RejectError as error:
-        ledger.fail(kind, wire.id, "references", str(error), None)
+        ledger.fail(kind, wire.id, "references", str(error), STORED)
     try:
         weight = sum(compute_weight(one.units, one.ticks) for one in proven) & MAX_U64
     except RejectError as error:

@@ -124,7 +124,7 @@ class BallotChecker:
         try:
             tail = self._decode(ballot)
         except IgnoreError as error:
-            ledger.fail(kind, ballot.id, "votes", str(error), "stored as valid")
+            ledger.fail(kind, ballot.id, "votes", str(error), STORED)
             return None
         if tail is None:
             return None
@@ -235,7 +235,7 @@ class BallotChecker:
             ledger.tallies[kind].checks["eligibility"] += 1
             judged_by = judge_reference(ballot, facts)
         except (RejectError, IgnoreError) as error:
-            ledger.fail(kind, ballot.id, "eligibility", str(error), "stored as valid")
+            ledger.fail(kind, ballot.id, "eligibility", str(error), STORED)
             return
         ledger.count(kind, "eligibility proofs", len(ballot.eligibilities))
         proofs = partial(
@@ -256,7 +256,7 @@ class BallotChecker:
             eligibility_count=judged_by.count,
             malicious=False,
         )
-        known = KnownBallot(info, tail, len(ballot.eligibilities))
+        known = KnownBallot(info, tail)
         # Another epoch than the one in work, if the column of its layer is wrong.
         context.facts.ballots.setdefault(epoch, {})[ballot.id] = known
         if ballot.is_reference:

@@ -12,7 +12,7 @@ from node.checkpoint.audit.findings import NOTHING, ObjectKind
 from node.store.statesql import state_rows
 from node.types.block import AnyReward, Block
 from node.types.ids import PADDED_SIZE, BlockID
-from node.types.layer import EpochID, LayerID
+from node.types.layer import LayerID
 
 
 @dataclass(slots=True)
@@ -22,8 +22,8 @@ class BlockChecker:
     context: AuditContext
     ballots: BallotChecker
 
-    def check_epoch(self, _epoch: EpochID, rows: Iterable[state_rows.BlockRow]) -> None:
-        """Check the blocks of an epoch."""
+    def check(self, rows: Iterable[state_rows.BlockRow]) -> None:
+        """Check blocks of an epoch."""
         for row in rows:
             self._check(row)
 

@@ -53,7 +53,8 @@ SHORT_SIZE: Final = 20
 
 FORM: Final = "form of the row"
 """Rule: each column is what the table declares, in the one form a node writes."""
-
+STORED_COLUMNS: Final = "a row with such a column"
+"""What a file says where a row cannot be read."""
 
 IDENTIFIED: Final = frozenset(
     {
@@ -92,9 +93,6 @@ class KnownBallot:
 
     tail: VoteNode | None
     """Its votes; None if they could not be worked out."""
-
-    eligibilities: int
-    """Slots it proves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +301,7 @@ class AuditContext:
             vrf_nonce=row.vrf_nonce,
             base_tick_height=row.base_tick_height,
             tick_count=row.tick_count,
-            weight=row.num_units * row.tick_count if row.weight is None else row.weight,
+            weight=_weight_of(row),
             received_ns=row.received_ns,
             version=1,
         )
@@ -347,8 +345,7 @@ class AuditContext:
         if known is None:
             known = {}
             for row in self.look(state_rows.ATXS, "epoch = ?", epoch - 1):
-                weight = row.num_units * row.tick_count if row.weight is None else row.weight
-                known[row.id] = (row.smesher, weight)
+                known[row.id] = (row.smesher, _weight_of(row))
             for atx in self.facts.atxs.values():
                 known.pop(atx.id, None)
                 if atx.target_epoch == epoch:
@@ -396,5 +393,6 @@ def _foresee_readable(
     return () if isinstance(row, Unreadable) else foresee(row)
 
 
-STORED_COLUMNS: Final = "a row with such a column"
-"""What a file says where a row cannot be read."""
+def _weight_of(row: state_rows.AtxRow) -> int:
+    """Return the weight of an ATX; the file does not tell that of one out of a checkpoint."""
+    return row.num_units * row.tick_count if row.weight is None else row.weight

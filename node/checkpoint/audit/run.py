@@ -195,7 +195,7 @@ def _check_by_epoch(context: AuditContext) -> None:
     while places := [cursor.place for cursor in (ballots, blocks) if cursor.place is not None]:
         epoch = EpochID(min(places))
         ballot_checker.check_epoch(epoch, ballots.take(epoch))
-        block_checker.check_epoch(epoch, blocks.take(epoch))
+        block_checker.check(blocks.take(epoch))
     check_beacons(context, ballot_checker.beacons)
 
 

@@ -195,11 +195,8 @@ def _check_proposals(
     named = Counter(row.proposal for row in rows)
     ranked = sorted(named, key=lambda proposal: (-named[proposal], proposal))
     for number, proposal in enumerate(ranked, 1):
-        told = (
-            "with a ballot"
-            if number <= most or context.has_findings(ObjectKind.BALLOT)
-            else (NOTHING)
-        )
+        has_ballot = number <= most or context.has_findings(ObjectKind.BALLOT)
+        told = "with a ballot" if has_ballot else NOTHING
         ledger.compare(kind, proposal, "ballot", "with a ballot", told)
 
 

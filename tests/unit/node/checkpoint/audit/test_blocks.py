@@ -16,7 +16,6 @@ from node.types.ids import (
     AtxID,
     TransactionID,
 )
-from node.types.layer import EpochID
 from tests.support.audits import Recorded, surroundings, told_by, unchecked
 
 K = ObjectKind
@@ -93,7 +92,7 @@ def test_a_ballot_that_a_supported_block_rewards_is_missed(chain: Recorded) -> N
     block = scale.decode(Block, chain.value("SELECT block FROM blocks WHERE layer = 21"))
     with surroundings(chain) as context:
         checker = BlockChecker(context, BallotChecker(context))
-        checker.check_epoch(EpochID(2), context.look(state_rows.BLOCKS, "layer = 21"))
+        checker.check(context.look(state_rows.BLOCKS, "layer = 21"))
         assert ("in the file", f"of ATX {block.rewards[0].atx_id.hex()} in layer 21") not in [
             (rule, name) for _, rule, name in told_by(context)
         ]
@@ -101,7 +100,7 @@ def test_a_ballot_that_a_supported_block_rewards_is_missed(chain: Recorded) -> N
     chain.run("DELETE FROM ballots WHERE layer = 21")
     with surroundings(chain) as context:
         checker = BlockChecker(context, BallotChecker(context))
-        checker.check_epoch(EpochID(2), context.look(state_rows.BLOCKS, "layer = 21"))
+        checker.check(context.look(state_rows.BLOCKS, "layer = 21"))
         assert (
             K.BALLOT,
             "in the file",
