@@ -41,12 +41,13 @@ def crash_layer(
     layer: LayerID, *, seed: int, every: int, kept: int, folder: Path
 ) -> Iterator[tuple[LayerReport, Write]]:
     """Crash before every ``every``-th write of a layer; yield after each crash."""
-    runs = CrashRuns(CrashPlan(seed=seed, first=layer, last=layer), folder)
+    plan = CrashPlan(seed=seed, first=layer, last=layer)
+    runs = CrashRuns(plan, folder)
     runs.prepare()
     writes = runs.writes()
     report = LayerReport(layer=layer, writes=len(writes))
     for write in writes[::every]:
-        fault = BetweenWrites(node=1, layer=layer, write=write.number, unsynced_kept=kept)
+        fault = BetweenWrites(node=plan.victim, layer=layer, write=write.number, unsynced_kept=kept)
         found = runs.crash(fault)
         problems = found.problems if found.happened else ("no crash", *found.problems)
         report.crashes += 1
@@ -63,9 +64,28 @@ def describe(write: Write) -> str:
 
 
 def read_layers(text: str) -> range:
-    """Return the layers of ``13`` or ``13-16``."""
+    """Return the layers of ``13`` or ``13-16``.
+
+    Raises:
+        ValueError: there are none.
+    """
     first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
+    layers = range(int(first), int(last or first) + 1)
+    if not layers:
+        raise ValueError(f"no layers in {text}")
+    return layers
+
+
+def read_step(text: str) -> int:
+    """Return a number from 1 on.
+
+    Raises:
+        ValueError: it is none.
+    """
+    step = int(text)
+    if step < 1:
+        raise ValueError(f"{text} is less than 1")
+    return step
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/crash", description=__doc__)
     parser.add_argument("--layers", type=read_layers, default=DEFAULT_LAYERS, help="FIRST-LAST")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--every", type=int, default=1, help="leave out all but every N-th write")
+    parser.add_argument(
+        "--every", type=read_step, default=1, help="leave out all but every N-th write"
+    )
     parser.add_argument(
         "--machine",
         action="store_true",
