@@ -5,8 +5,9 @@ What is compared
 - at every layer, between the nodes that are settled: the malicious smeshers of the layer
   before are known to all, and none of them is honest; the state of the layer some layers
   back, by when every vote is in; at the start of an epoch, all ATXs of the one before
-- at the end, between all honest nodes: ATXs, malicious smeshers, and state root and block
-  of every applied layer, how far each has come, and whether blocks are still made
+- at the end, between the nodes that are settled then: ATXs, malicious smeshers, and state
+  root and block of every applied layer, how far each has come, and whether blocks are still
+  made
 
 A node is not settled while it is down or cut off, and for some layers thereafter.  ATXs of
 smeshers convicted of a wrong PoST do not count: it is checked by samples, so it is kept by

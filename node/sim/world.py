@@ -1,8 +1,11 @@
 """Whole nodes in one process and on one virtual clock, from one seed.
 
 A world has a network, PoETs and any number of nodes; each node has a folder of its own
-with real databases and real PoST data.  Nothing differs from the daemon but links, clock,
-randomness, and that work is done at once instead of in other processes.
+with real databases and real PoST data.  What differs from the daemon: links, clock and
+randomness come from the seed; work is done at once and takes no time on the clock; labels
+and the proof of work of a PoST have the least cost (``posts``); what one node has verified
+is not computed again for the next (``shared_checks``); PoETs are asked without HTTP; and no
+write waits for the disk, because machines lose their power only where ``power`` says so.
 """
 
 import asyncio

@@ -183,8 +183,7 @@ def draw_cast(seed: int, *, nodes: int, adversaries: int) -> Cast:
     Args:
         seed: of the run.
         nodes: how many there are.
-        adversaries: how many of them, the last ones, are adversaries; less than a third of
-            them, so that an honest network has to bear them.
+        adversaries: how many of them, the last ones, are adversaries.
     """
     random = Randomness(b"cast %d" % seed)
     names = sorted(ADVERSARIES)
