@@ -104,9 +104,10 @@ def audit(
         try:
             report = run_audit(file, parameters, crew=crew, notes=notes, report=progress.update)
         except KeyboardInterrupt:
-            raise InterruptError(
-                "interrupted", hint="" if resume is None else "the same command goes on from here"
-            ) from None
+            hint = "the same command goes on from here"
+            if resume is None:
+                hint = "with --resume FILE the next one can go on where it was interrupted"
+            raise InterruptError("interrupted", hint=hint) from None
     if resume is not None:
         resume.unlink()
     context.output.meta.layer = report.last_layer

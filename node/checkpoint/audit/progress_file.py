@@ -82,7 +82,11 @@ def open_progress(path: Path, subject: str) -> Iterator[ProgressFile]:
                 file.write(_line(first))
             yield ProgressFile(file)
     except OSError as error:
-        raise StoreError(f"progress file {path}: {error}", code="smesh.store.progress") from error
+        raise StoreError(
+            f"progress file {path}: {error}",
+            code="smesh.store.progress",
+            hint="name another file: one you may write, on a disk with space",
+        ) from error
 
 
 def _digest(works: tuple[Work, ...]) -> str:

@@ -272,8 +272,12 @@ def test_progress_of_another_audit_is_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(PreconditionError, match="no progress"), open_progress(path, "that"):
         raise AssertionError
-    with pytest.raises(StoreError, match="progress file"), open_progress(tmp_path, "this"):
+    with (
+        pytest.raises(StoreError, match="progress file") as unwritten,
+        open_progress(tmp_path, "this"),
+    ):
         raise AssertionError
+    assert "another" in unwritten.value.hint
 
 
 # --- whole audits ---
