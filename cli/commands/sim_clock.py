@@ -113,7 +113,7 @@ def clock(
     if 2 * wrong >= nodes - 1:
         raise UsageError(
             f"{wrong} wrong clocks of {nodes} leave no majority that knows the time",
-            hint="give fewer than half of --nodes to --wrong",
+            hint=f"give --wrong {(nodes - 2) // 2} at most: fewer than half of a node's peers",
         )
     plan = ClockPlan(
         nodes=nodes,

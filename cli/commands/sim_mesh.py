@@ -257,8 +257,15 @@ def _told_if_unfinished(context: Context, seed: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _folder(chosen: Path | None) -> Iterator[Path]:
     if chosen is not None:
-        chosen.mkdir(parents=True, exist_ok=True)
-        if any(chosen.iterdir()):
+        try:
+            chosen.mkdir(parents=True, exist_ok=True)
+            is_empty = not any(chosen.iterdir())
+        except OSError as error:
+            raise UsageError(
+                f"{chosen} is no folder for the nodes' data: {error.strerror}",
+                hint="choose another one with --folder",
+            ) from error
+        if not is_empty:
             raise PreconditionError(
                 f"{chosen} is not empty",
                 hint="choose another folder: a run begins from nothing, and removes nothing",

@@ -158,6 +158,14 @@ def test_more_adversaries_than_a_network_bears_are_refused(tmp_path: Path) -> No
     assert "bears 2" in done.stderr
 
 
+def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "world"
+    file.write_bytes(b"")
+    done = run_cli(["sim", "mesh", "--folder", str(file)], tmp_path)
+    assert done.code == 2
+    assert "world is no folder for the nodes' data: File exists" in done.stderr
+
+
 def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
     kept = tmp_path / "world" / "node0"
     kept.mkdir(parents=True)

@@ -47,3 +47,4 @@ def test_most_clocks_have_to_be_right(tmp_path: Path) -> None:
     ran = sim_clock(tmp_path, "--nodes", "5", "--wrong", "2")
     assert ran.code == ExitCode.USAGE
     assert "leave no majority that knows the time" in ran.stderr
+    assert "give --wrong 1 at most" in ran.stderr
