@@ -116,6 +116,8 @@ def poet_backoff(config: PoetConfig) -> Backoff:
     return Backoff(
         first_ns=config.retry_delay,
         growth=Growth.LINEAR,
+        # As long as the last wait: the reference knows no other bound.
+        limit_ns=config.retry_delay * max(1, config.retry_max),
         attempts=1 + config.retry_max,
         spread_percent=100,
     )

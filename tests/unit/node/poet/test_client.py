@@ -138,3 +138,10 @@ def test_a_server_that_does_not_run_is_asked_until_it_does(tmp_path: Path) -> No
                 running.cancel()
 
     run_virtually(main)
+
+
+def test_waits_grow_to_the_last_one_as_on_the_mainnet() -> None:
+    config = Network(retry_delay=Nanoseconds(10 * S), retry_max=10)
+    longest = poet_backoff(config).delays_ns(lambda bound: bound - 1)
+    # The request timeout of that network is their sum.
+    assert list(longest) == [20 * S * number for number in range(1, 11)]
