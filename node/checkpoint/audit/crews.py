@@ -16,7 +16,7 @@ from typing import Final, Protocol, Self, TypeAlias
 
 from node.base.errors import UnavailableError
 from node.checkpoint.audit.work import Tools, Work, do_work, is_native
-from node.runtime.workers import prepare_worker
+from node.runtime.workers import LOW_PRIORITY, prepare_worker
 
 Await: TypeAlias = Callable[[], list[str]]
 """Waits for the verdicts on what was begun, in its order."""
@@ -25,8 +25,6 @@ PORTION: Final = 32
 """Pieces of work that go to a process at once: signatures take 2 ms, the way there 0.5."""
 LARGE_FILE: Final = 16 << 20
 """Bytes of a file that is worth starting processes for."""
-NICENESS: Final = 10
-"""Of worker processes."""
 
 
 class Crew(Protocol):
@@ -141,7 +139,7 @@ def make_crew(jobs: int, size_bytes: int = LARGE_FILE) -> Iterator[Crew]:
         yield crew
 
 
-def start_processes(jobs: int, niceness: int = NICENESS) -> Executor:
+def start_processes(jobs: int, niceness: int = LOW_PRIORITY) -> Executor:
     """Return a pool of processes that begin anew, without this one's threads and files."""
     return ProcessPoolExecutor(
         jobs,
