@@ -122,8 +122,8 @@ def mesh(
         Hare,
         typer.Option(
             help="How nodes come to the proposals of a layer; turbo: each takes those that it "
-            "has, at once and without messages, which is quicker but bears neither faults nor "
-            "adversaries."
+            "has, without messages, which is quicker; give --no-faults with it, as nodes that "
+            "miss some come to differ."
         ),
     ] = Hare.MESSAGES,
     trace: Annotated[
