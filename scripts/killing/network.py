@@ -143,11 +143,14 @@ class Life:
                 self.process.kill()
         self.process.wait()
 
-    def stop(self) -> int:
-        """End it in order; return its exit code."""
+    def stop(self) -> int | None:
+        """End it in order; return its exit code, or None if it does not end in time."""
         self._note_helpers()
         self.process.terminate()
-        return self.process.wait(END_LIMIT_S)
+        try:
+            return self.process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            return None
 
     def left_behind(self) -> list[ProcessMark]:
         """Return helpers that did not end with it, once they have had time to."""

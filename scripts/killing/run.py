@@ -186,7 +186,10 @@ class Killing:
                 return [f"the node does not start any more\n{last_words(self.network)}"]
             if not self.wallet.wait_applied(life.address, SETTLE_LIMIT_S):
                 problems.append(f"not all payments are applied after {SETTLE_LIMIT_S:g} s")
-            life.stop()
+            code = life.stop()
+        if code != SIGNAL_BASE + signal.SIGTERM:
+            words = last_words(self.network)
+            problems.append(f"the node does not end in order, exit code {code}\n{words}")
         problems += self._after(life)
         seen = self._inspect()
         problems += seen.problems
