@@ -1,10 +1,12 @@
 """Nodes that remove old data while they run: who comes back finds all that it needs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from node.app import Node
+from node.checkpoint.prune import Pruner
 from node.consensus.mesh.history import StoredHistory
 from node.consensus.tortoise.machine import Tortoise
 from node.consensus.tortoise.parameters import tortoise_parameters
@@ -96,3 +98,25 @@ def test_a_node_that_was_away_finds_certificates_with_peers_that_prune(tmp_path:
             assert find_hare_output(node.db, layer) == find_applied_block(node.db, layer)
         assert find_certified_block(node.db, LayerID(FIRST_LAYER + 1)) is None
     world.close()
+
+
+def _configured(folder: Path, settings: Mapping[str, str]) -> Pruner | None:
+    """Return what removes old data of a node with these settings."""
+    folder.mkdir()
+    world = make_world(folder, 6, settings)
+
+    async def build() -> Pruner | None:
+        return world.add_node(0).node.pruner
+
+    pruner = simulate(build())
+    world.close()
+    return pruner
+
+
+def test_a_node_prunes_as_it_is_configured_or_not_at_all(tmp_path: Path) -> None:
+    pruner = _configured(tmp_path / "pruning", SETTINGS)
+    assert pruner is not None
+    assert pruner.safe_distance == HDIST
+    assert pruner.active_sets_from == 2
+    assert pruner.interval_ns == 7 * 10**9
+    assert _configured(tmp_path / "archive", {"main.db-prune-interval": "0s"}) is None

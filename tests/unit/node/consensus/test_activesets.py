@@ -8,6 +8,7 @@ import pytest
 from node.base.errors import IgnoreError, NotFoundError
 from node.consensus.activesets import ActiveSets, EligibilityOracle
 from node.consensus.eligibility import CERTIFY_ROUND
+from node.store.activesets import prune_active_sets
 from node.store.beacons import put_beacon
 from node.store.blocks import put_block
 from node.store.layers import put_applied_block
@@ -101,6 +102,21 @@ def test_a_block_whose_ballot_is_unknown_leaves_it_to_ballots(chain: Chain) -> N
         put_block(batch, content)
         put_applied_block(batch, LayerID(8), content.id)
     assert set(sets(chain).for_layer(LAYER).weights) == {smesher_id(2)}
+
+
+def test_without_its_active_sets_an_epoch_has_no_committees_any_more(chain: Chain) -> None:
+    set_beacon(chain)
+    chain.add_reference(1, 8, [atx(2)])
+    content = block(8, atx(1))
+    with chain.db.batch(sync=False) as batch:
+        put_block(batch, content)
+        put_applied_block(batch, LayerID(8), content.id)
+    active = sets(chain)
+    known = active.for_layer(LAYER)
+    assert prune_active_sets(chain.db, EpochID(EPOCH + 1), limit=9).rows == 1
+    assert active.for_layer(LAYER) is known
+    with pytest.raises(IgnoreError, match="empty active set for epoch 2"):
+        sets(chain).for_layer(LAYER)
 
 
 def test_a_trusted_set_comes_first_and_stays(chain: Chain) -> None:

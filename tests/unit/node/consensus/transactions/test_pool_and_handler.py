@@ -12,7 +12,7 @@ from node.consensus.transactions.rules import check_header
 from node.events import TransactionStored
 from node.layer_ticker import SystemClock
 from node.net.ports import PeerID
-from node.store.transactions import find_transaction, proposals_with
+from node.store.transactions import find_transaction, proposals_with, prune_proposal_links
 from node.types.address import NO_ADDRESS
 from node.types.ids import Hash32, ProposalID, TransactionID
 from node.types.layer import LayerID
@@ -172,6 +172,21 @@ async def test_what_a_layer_was_to_hold_and_does_not_is_offered_again(world: Wor
     world.pool.on_proposal(LayerID(FIRST + 3), other, [tx_id])
     world.apply(FIRST + 2)
     assert world.pool.select(5) == ()
+
+
+async def test_what_only_proposals_offered_that_are_forgotten_is_offered_again(
+    world: World,
+) -> None:
+    raw = world.spend(1)
+    await world.handler.on_gossip(PEER, raw)
+    tx_id = RawTransaction.of(raw).id
+    world.pool.on_proposal(LayerID(FIRST + 2), ProposalID(b"p" * 20), [tx_id])
+    assert prune_proposal_links(world.db, LayerID(FIRST + 3), limit=9).rows == 1
+    assert world.pool.select(5) == ()
+    assert world.make_pool().select(5) == (tx_id,)
+    world.apply(FIRST + 1)
+    world.apply(FIRST + 2)
+    assert world.pool.select(5) == (tx_id,)
 
 
 async def test_a_restart_and_a_revert_rebuild_the_queues(world: World) -> None:

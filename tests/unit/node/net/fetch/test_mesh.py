@@ -35,7 +35,7 @@ from node.net.ports import PeerID
 from node.sim.virtual_time import simulate
 from node.store.atxs import put_atx
 from node.store.ballots import put_ballot
-from node.store.certificates import put_certificate, put_hare_output
+from node.store.certificates import prune_certificates, put_certificate, put_hare_output
 from node.store.db import Database
 from node.store.identities import Malfeasance, put_malfeasance
 from node.store.layers import put_layer, put_mesh_hash
@@ -155,6 +155,18 @@ def test_an_opinion_is_the_hash_before_and_the_certified_block(db: Database) -> 
         world.run(lambda c: c.certificate(PEER, LAYER, records.block_id(3)))
     with pytest.raises(UnavailableError, match="database: not found"):
         world.run(lambda c: c.certificate(PEER, LayerID(9), block))
+    assert not world.end.has_dropped(PEER)
+
+
+def test_of_a_certificate_that_is_pruned_nothing_is_said(db: Database) -> None:
+    block = records.block_id(1)
+    with db.batch() as batch:
+        put_certificate(batch, LAYER, records.certificate(LAYER, block))
+    assert prune_certificates(db, LayerID(LAYER + 1), limit=9).rows == 1
+    world = World(db)
+    assert world.run(lambda c: c.opinion(PEER, LAYER)).certified is None
+    with pytest.raises(UnavailableError, match="no certificate of block"):
+        world.run(lambda c: c.certificate(PEER, LAYER, block))
     assert not world.end.has_dropped(PEER)
 
 
