@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from node.base import scale
+from node.consensus.beacon.wire import FirstVotesMessage, FollowingVotesMessage
 from node.consensus.hare.messages import Content, Version, sign_message
 from node.consensus.hare.wire import HareMessage, MessageV3
 from node.crypto.domains import Domain
@@ -28,6 +30,26 @@ def sign_proposal(like: Proposal, ballot: Ballot, signer: Signer) -> Proposal:
     """Return a proposal with the transactions of another one."""
     unsigned = replace(like, inner=replace(like.inner, ballot=ballot))
     return replace(unsigned, signature=signer.sign(Domain.PROPOSAL, unsigned.signed_bytes()))
+
+
+def sign_first_votes_against(message: FirstVotesMessage, signer: Signer) -> FirstVotesMessage:
+    """Return first votes on a beacon against everything that others are for or against."""
+    told = message.body
+    body = replace(told, valid=(), potentially_valid=(*told.valid, *told.potentially_valid))
+    signature = signer.sign(Domain.BEACON_FIRST_MESSAGE, scale.encode(body))
+    return replace(message, body=body, signature=signature)
+
+
+def sign_opposite_votes(
+    message: FollowingVotesMessage, count: int, signer: Signer
+) -> FollowingVotesMessage:
+    """Return votes the other way round on each of the ``count`` items of the first votes."""
+    opposite = (1 << count) - 1 ^ int.from_bytes(message.body.votes, "big")
+    # No leading zero byte is allowed.
+    votes = opposite.to_bytes((opposite.bit_length() + 7) // 8, "big")
+    body = replace(message.body, votes=votes)
+    signature = signer.sign(Domain.BEACON_FOLLOWUP_MESSAGE, scale.encode(body))
+    return replace(message, body=body, signature=signature)
 
 
 def sign_hare(

@@ -8,18 +8,19 @@ from typing import Final
 
 from node.base import scale
 from node.consensus.beacon.handler import FIRST_VOTES, FOLLOWING_VOTES, WEAK_COIN
-from node.consensus.beacon.wire import (
-    FirstVotesMessage,
-    FollowingVotesMessage,
-)
+from node.consensus.beacon.wire import FirstVotesMessage, FollowingVotesMessage
 from node.consensus.proposals.ports import TOPIC
-from node.crypto.domains import Domain
 from node.environment import Environment
 from node.net.fetch.wire import LAYER_DATA, LayerBallots
 from node.net.ports import PeerID, RequestHandler
 from node.sim.adversaries.end import AdversarialEnd, Stage, Tactic, tampered
 from node.sim.adversaries.opinions import OpinionBook
-from node.sim.adversaries.signing import sign_ballot, sign_proposal
+from node.sim.adversaries.signing import (
+    sign_ballot,
+    sign_first_votes_against,
+    sign_opposite_votes,
+    sign_proposal,
+)
 from node.sim.links import Randomness
 from node.store.beacons import put_beacon
 from node.types.ballot import Ballot, Opinion, Vote
@@ -152,21 +153,14 @@ class SplitBeacons(Tactic):
         message = scale.decode(FirstVotesMessage, data)
         body = message.body
         self._votes[body.epoch] = len(body.valid) + len(body.potentially_valid)
-        other = replace(body, valid=(), potentially_valid=(*body.valid, *body.potentially_valid))
         signer = self.stage.signer_of(message.smesher)
-        signature = signer.sign(Domain.BEACON_FIRST_MESSAGE, scale.encode(other))
-        return scale.encode(replace(message, body=other, signature=signature))
+        return scale.encode(sign_first_votes_against(message, signer))
 
     def _other_following(self, data: bytes) -> bytes:
         message = scale.decode(FollowingVotesMessage, data)
-        body = message.body
-        everything = (1 << self._votes.get(body.epoch, 0)) - 1
-        opposite = everything ^ int.from_bytes(body.votes, "big")
-        votes = opposite.to_bytes((opposite.bit_length() + 7) // 8, "big")
+        count = self._votes.get(message.body.epoch, 0)
         signer = self.stage.signer_of(message.smesher)
-        other = replace(body, votes=votes)
-        signature = signer.sign(Domain.BEACON_FOLLOWUP_MESSAGE, scale.encode(other))
-        return scale.encode(replace(message, body=other, signature=signature))
+        return scale.encode(sign_opposite_votes(message, count, signer))
 
 
 def with_false_beacons(environment: Environment, random: Randomness) -> Environment:
