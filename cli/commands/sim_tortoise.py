@@ -1,6 +1,7 @@
 """``smcli sim tortoise``: votes of many layers, splits and how they heal; traces replayed."""
 
 import contextlib
+import inspect
 import lzma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -148,6 +149,17 @@ def tortoise(
     from node.sim.tortoise import TortoisePlan, run_tortoise
 
     if trace is not None:
+        _refuse_for_trace(
+            nodes=nodes,
+            layers=layers,
+            adversaries=adversaries,
+            drop=drop,
+            seed=seed,
+            split_at=split_at,
+            split_layers=split_layers,
+            smaller_side=smaller_side,
+            record=record,
+        )
         return _replay(trace, restart)
     if restart is not None:
         raise UsageError("--restart belongs to a trace", hint="give the trace with --trace")
@@ -167,8 +179,8 @@ def tortoise(
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(configure(default_level="error", now_ns=context.clock))
-        written = None if record is None else stack.enter_context(record.open("wb"))
-        report = run_tortoise(plan, None if written is None else _writer(written))
+        written = None if record is None else _writer(stack.enter_context(_created(record)))
+        report = run_tortoise(plan, written)
     result = _result(report, drop)
     if report.agreed:
         return result
@@ -179,6 +191,25 @@ def tortoise(
         seed,
         "--record to replay one node",
     )
+
+
+def _refuse_for_trace(**given: object) -> None:
+    """Refuse options of a run where a trace is replayed: they would do nothing."""
+    parameters = inspect.signature(tortoise).parameters
+    for name, value in given.items():
+        if value != parameters[name].default:
+            option = name.replace("_", "-")
+            raise UsageError(
+                f"--{option} belongs to a run, not to the replay of a trace",
+                hint=f"leave out --{option} or --trace",
+            )
+
+
+def _created(record: Path) -> IO[bytes]:
+    try:
+        return record.open("wb")
+    except OSError as error:
+        raise UsageError(f"trace {record} cannot be written: {error.strerror}") from error
 
 
 def _writer(file: IO[bytes]) -> "Callable[[TraceEvent], None]":
