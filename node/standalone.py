@@ -8,8 +8,8 @@ Source: go-spacemesh, node/node.go (standalone); node digest section 11.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,10 +184,14 @@ async def open_standalone(
         return int.from_bytes(entropy(8), "little") % bound
 
     genesis_time = check_standalone(config)
-    folder = make_folder(Path(config.main.data_folder))
+    folder = Path(config.main.data_folder)
+    with _explained(folder, "main.data-folder"):
+        make_folder(folder)
     async with AsyncExitStack() as stack:
-        make_folder(Path(config.main.filelock).parent)
-        stack.enter_context(locked(Path(config.main.filelock)))
+        lock = Path(config.main.filelock)
+        with _explained(lock, "main.filelock"):
+            make_folder(lock.parent)
+            stack.enter_context(locked(lock))
         _check_folder(folder, config)
         db = stack.enter_context(open_state(folder))
         local = stack.enter_context(open_local(folder))
@@ -315,6 +319,24 @@ def poet_schedule(config: NodeConfig, genesis_ns: int) -> RoundSchedule:
         phase_shift_ns=config.poet.phase_shift,
         cycle_gap_ns=config.poet.cycle_gap,
     )
+
+
+@contextmanager
+def _explained(path: Path, key: str) -> Iterator[None]:
+    """Name the setting when the file system refuses what it asks for.
+
+    Raises:
+        ConfigError: it does.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be used: {error.strerror}",
+            path=key,
+            code="smesh.config.folder",
+            hint=f"let {key.rpartition('.')[2]} be where this user may write",
+        ) from error
 
 
 def _check_folder(folder: Path, config: NodeConfig) -> None:

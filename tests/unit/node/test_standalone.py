@@ -184,6 +184,18 @@ async def test_a_folder_is_used_by_one_process(tmp_path: Path) -> None:
                 pass
 
 
+@pytest.mark.parametrize("key", ["data-folder", "filelock"])
+async def test_a_place_that_cannot_be_used_is_named(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    config = _config(tmp_path, **{f"main__{key}": str(file / "inside")})
+    with pytest.raises(ConfigError, match=r"file/inside cannot be used: ") as failed:
+        async with _opened(config):
+            pass
+    assert (failed.value.path, failed.value.code) == (f"main.{key}", "smesh.config.folder")
+    assert key in failed.value.hint
+
+
 async def test_rewards_need_an_account(tmp_path: Path) -> None:
     config = _config(tmp_path, **{"smeshing__smeshing-coinbase": ""})
     with pytest.raises(ConfigError, match="no coinbase account provided"):
