@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from cli.context import Context
 from cli.errors import CheckFailedError
 from cli.records import Identifier, Result, Table
+from cli.simulations import Seed, failure
 from node.base.errors import PreconditionError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from node.sim.trace import Recorder
 
 MAX_NODES = 1000
+
+Folder: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Empty folder for the nodes' data, kept; else a temporary one."),
+]
+LogLevel: TypeAlias = Annotated[
+    str, typer.Option(help="Least level of what the nodes log to standard error.")
+]
 
 
 class Hare(StrEnum):
@@ -102,7 +111,7 @@ def mesh(
     preset: Annotated[str, typer.Option(help="Network whose parameters are taken.")] = "fastnet",
     nodes: Annotated[int, typer.Option(min=1, max=MAX_NODES, help="Whole nodes.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Length of the run.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Determines everything that happens.")] = 0,
+    seed: Seed = 0,
     faults: Annotated[
         bool,
         typer.Option(
@@ -130,13 +139,8 @@ def mesh(
         Path | None,
         typer.Option(help="File to write everything that happens to, for smcli sim replay."),
     ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(help="Empty folder for the nodes' data, kept; else a temporary one."),
-    ] = None,
-    log_level: Annotated[
-        str, typer.Option(help="Least level of what the nodes log to standard error.")
-    ] = "error",
+    folder: Folder = None,
+    log_level: LogLevel = "error",
 ) -> Result:
     """Run a network of whole nodes in virtual time and compare what they hold.
 
@@ -176,11 +180,11 @@ def mesh(
     if report.agreed:
         return result
     first = report.disagreements[0]
-    raise CheckFailedError(
-        f"nodes differ, first in layer {first.layer}: {first.subject}; seed {seed}",
-        report=result,
-        code="smesh.check_failed.sim",
-        hint=f"run it again with --seed {seed} and --folder to look into the databases",
+    raise failure(
+        f"nodes differ, first in layer {first.layer}: {first.subject}",
+        result,
+        seed,
+        "--folder to look into the databases",
     )
 
 
@@ -188,13 +192,8 @@ def replay(
     context: Context,
     file: Annotated[Path, typer.Argument(help="Trace that smcli sim mesh has written.")],
     *,
-    folder: Annotated[
-        Path | None,
-        typer.Option(help="Empty folder for the nodes' data, kept; else a temporary one."),
-    ] = None,
-    log_level: Annotated[
-        str, typer.Option(help="Least level of what the nodes log to standard error.")
-    ] = "error",
+    folder: Folder = None,
+    log_level: LogLevel = "error",
 ) -> Result:
     """Run a traced simulation again and compare it with its trace, event by event.
 
