@@ -285,6 +285,9 @@ def main() -> int:
     parser.add_argument("--every-column", action="store_true", help="each column, in each way")
     options = parser.parse_args()
     tamperer = Tamperer(options.state, Draws(options.seed))
+    unknown = sorted({*(options.table or ())} - tamperer.columns.keys())
+    if unknown:
+        parser.error(f"no rows in {', '.join(unknown)}; try {', '.join(tamperer.columns)}")
     if options.table:
         tamperer.columns = {table: tamperer.columns[table] for table in options.table}
     ways = tuple(options.how or How)
