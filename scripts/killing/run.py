@@ -184,7 +184,7 @@ class Killing:
         with living(self.network) as (life, receiver):
             if not life.wait_ready(receiver):
                 return [f"the node does not start any more\n{last_words(self.network)}"]
-            if not self.wallet.wait_applied(life.address, SETTLE_LIMIT_S):
+            if not self.wallet.wait_applied(life, SETTLE_LIMIT_S):
                 problems.append(f"not all payments are applied after {SETTLE_LIMIT_S:g} s")
             code = life.stop()
         if code != SIGNAL_BASE + signal.SIGTERM:
