@@ -89,6 +89,9 @@ class SimulatedMesh:
     agreed: bool
     disagreements: "tuple[Disagreement, ...]"
 
+    left_out: tuple[str, ...]
+    """Honest nodes that were still catching up at the end, and not compared any more."""
+
     virtual_s: float
     """Length of the run on its own clock."""
 
@@ -305,6 +308,7 @@ def _result(report: "MeshReport", processor_s: float, trace: Path | None) -> Res
         reorgs=sum(row.reorgs for row in layers),
         agreed=report.agreed,
         disagreements=report.disagreements,
+        left_out=_left_out(report),
         virtual_s=report.virtual_s,
         processor_s=round(processor_s, 3),
         trace=None if trace is None else str(trace),
@@ -326,6 +330,10 @@ def _result(report: "MeshReport", processor_s: float, trace: Path | None) -> Res
     )
 
 
+def _left_out(report: "MeshReport") -> tuple[str, ...]:
+    return tuple(f"node{number}" for number in report.left_out)
+
+
 def _notes(report: "MeshReport") -> Iterator[str]:
     plan, faults = report.plan, report.faults
     yield f"{plan.nodes} nodes, {report.virtual_s:.0f} s of network time, seed {plan.seed}."
@@ -345,6 +353,8 @@ def _notes(report: "MeshReport") -> Iterator[str]:
         yield f"{report.events} events in the trace."
     if report.agreed:
         yield "All honest nodes agree."
+    if report.left_out:
+        yield f"Not compared at the end, still catching up: {', '.join(_left_out(report))}."
     for found in report.disagreements:
         yield f"Layer {found.layer}, {found.subject}:"
         for name, value in sorted(found.values.items()):

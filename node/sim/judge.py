@@ -130,9 +130,15 @@ class Judge:
 
     def settled(self, layer: LayerID) -> list[Judged]:
         """Return the honest nodes that are judged at the start of a layer."""
-        away = {one.node for one in self._absences if one.first <= layer <= one.last}
-        away |= self._adversaries
+        away = self._away(layer) | self._adversaries
         return [one for one in self.nodes() if one.number not in away]
+
+    def left_out(self) -> tuple[int, ...]:
+        """Return the honest nodes that are not judged at the end: a short run has some."""
+        return tuple(sorted(self._away(self.last) - self._adversaries))
+
+    def _away(self, layer: LayerID) -> set[int]:
+        return {one.node for one in self._absences if one.first <= layer <= one.last}
 
     def _running(self, layer: LayerID) -> list[Judged]:
         """Return the settled nodes that run, as all of them must."""

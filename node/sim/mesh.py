@@ -247,6 +247,7 @@ class _Run:
             faults=self.faults,
             layers=self._rows,
             disagreements=tuple(self.judge.found),
+            left_out=self.judge.left_out(),
             virtual_s=self.last * self.layer_ns / 1e9,
             events=0 if self.recorder is None else self.recorder.events,
             departure=None if self.recorder is None else self.recorder.departure,

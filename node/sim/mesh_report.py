@@ -84,6 +84,9 @@ class MeshReport:
     virtual_s: float
     """Length of the run on its own clock, from genesis on."""
 
+    left_out: tuple[int, ...] = ()
+    """Honest nodes that were still catching up at the end, and not compared any more."""
+
     events: int = 0
     """Of the trace, if one was written or followed."""
 
@@ -92,7 +95,7 @@ class MeshReport:
 
     @property
     def agreed(self) -> bool:
-        """Tell whether all honest nodes held the same, and came forward."""
+        """Tell whether all honest nodes that were compared held the same, and came forward."""
         return not self.disagreements
 
     @property

@@ -110,6 +110,7 @@ def test_a_disagreement_ends_with_code_11_and_names_the_seed(
             layers=(row,),
             disagreements=(Disagreement(layer=LayerID(9), subject="state root", values=values),),
             virtual_s=1.0,
+            left_out=(1,),
         )
 
     monkeypatch.setattr("node.sim.mesh.run_mesh", differ)
@@ -119,9 +120,11 @@ def test_a_disagreement_ends_with_code_11_and_names_the_seed(
     assert "did not end" not in done.stderr
     assert "node1  bb" in done.stdout
     assert "Adversary node2: spam." in done.stdout
+    assert "Not compared at the end, still catching up: node1." in done.stdout
     as_json = run_cli(["sim", "mesh", "--nodes", "3", "--seed", "77", "--json"], tmp_path)
     assert as_json.code == 11
-    assert json.loads(as_json.stdout)["data"]["seed"] == 77
+    data = json.loads(as_json.stdout)["data"]
+    assert (data["seed"], data["left_out"]) == (77, ["node1"])
 
 
 @pytest.mark.parametrize(

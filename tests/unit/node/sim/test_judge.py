@@ -106,6 +106,8 @@ def test_nodes_that_are_away_are_not_judged(tmp_path: Path, config: NodeConfig) 
             layer: [one.number for one in judge.settled(LayerID(layer))]
             for layer in (8, 20, 21, 30)
         }
+        judge.last = LayerID(30)
+        assert judge.left_out() == (2,)
     assert settled == {8: [1, 2], 20: [], 21: [0], 30: [0, 1]}
 
 
