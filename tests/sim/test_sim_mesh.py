@@ -22,6 +22,8 @@ FOUND_SEEDS: tuple[tuple[int, int, int], ...] = (
     (20, 10, 5),
     # Whoever passed on an ATX with a wrong PoST that its own sample missed was left by all.
     (20, 10, 9),
+    # A node that was away proposed for the beacon what only it accepted, and had another one.
+    (20, 10, 29),
 )
 """(nodes, epochs, seed) of runs that have shown a fault."""
 

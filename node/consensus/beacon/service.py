@@ -131,7 +131,10 @@ class BeaconService:
         for signer, miner in self._participants(machine):
             proof = signer.vrf_sign(proposal_vrf_input(miner.nonce, epoch))
             now_ns = self.handler.clock.now_ns()
-            if machine.classify(proof, miner.received_ns, now_ns) is Category.INVALID:
+            # The reference also sends what is only potentially valid, and then all vote against
+            # it.  A node that has just heard of the ATXs is the only one to take it for that:
+            # as nobody else votes on it, its own coin would decide, for another beacon.
+            if machine.classify(proof, miner.received_ns, now_ns) is not Category.VALID:
                 continue
             message = BeaconProposalMessage(
                 epoch=epoch, smesher=signer.smesher_id, vrf_signature=proof

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from node.base import scale
@@ -16,8 +17,9 @@ from node.consensus.beacon.handler import (
     WEAK_COIN,
     BeaconHandler,
 )
-from node.consensus.beacon.rules import proposal_vrf_input
+from node.consensus.beacon.rules import passes, proposal_vrf_input
 from node.consensus.beacon.service import BeaconService
+from node.consensus.beacon.thresholds import proposal_threshold
 from node.consensus.beacon.wire import (
     BeaconProposalMessage,
     FirstVotesBody,
@@ -35,7 +37,14 @@ from node.net.ports import PeerID
 from node.sim.virtual_time import simulate
 from node.store.beacons import find_beacon
 from node.store.local import Statement
-from node.types.ids import BallotID, Beacon, BeaconProposal, EdSignature, Hash32
+from node.types.ids import (
+    BallotID,
+    Beacon,
+    BeaconProposal,
+    EdSignature,
+    Hash32,
+    VrfSignature,
+)
 from node.types.layer import EpochID
 from tests.support.chain import BEACON, GENESIS, NS, TIME, Chain, atx, signer
 
@@ -142,6 +151,31 @@ def test_without_agreement_there_is_no_beacon(tmp_path: Path, reason: str) -> No
         return node
 
     assert simulate(main()).told.beacons == []
+
+
+def test_what_only_a_node_that_was_away_would_accept_is_not_proposed(tmp_path: Path) -> None:
+    own = [signer(number) for number in range(1, 13)]
+    proofs = [one.vrf_sign(proposal_vrf_input(7, EPOCH)) for one in own]
+    config = msgspec.structs.replace(CONFIG, kappa=1)
+    # One ATX came before the grace period: that bound is a wide one, by which more would pass.
+    wide, strict = (proposal_threshold(count, config.kappa, config.q) for count in (1, 12))
+    wanted = {proof for proof in proofs if passes(proof, strict)}
+    assert wanted < {proof for proof in proofs if passes(proof, wide)}
+    proposed: list[VrfSignature] = []
+
+    async def hear(_: PeerID, data: bytes) -> None:
+        proposed.append(scale.decode(BeaconProposalMessage, data).vrf_signature)
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        node = Node(tmp_path / "1", network, own, 1, config)
+        for number in range(2, 13):
+            node.chain.add_atx(atx(number, received_ns=TIME.epoch_start(EPOCH) - NS // 2))
+        network.join("other").register(PROPOSALS, hear)
+        await run_for(network, [node], 30)
+
+    simulate(main())
+    assert set(proposed) == wanted
 
 
 def test_a_support_of_nothing_is_no_beacon(tmp_path: Path) -> None:
