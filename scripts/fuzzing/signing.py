@@ -62,7 +62,11 @@ def sign_again(message: Any, signers: Signers) -> Any:
     if type(message) in PAIRS:
         domain = PAIRS[type(message)]
         said = (
-            _signed(one, scale.encode(one.metadata), domain, signers) for one in message.messages
+            # A change may have taken away what was said.
+            one
+            if one.metadata is None
+            else _signed(one, scale.encode(one.metadata), domain, signers)
+            for one in message.messages
         )
         return replace(message, messages=tuple(said))
     for name in PARTS.get(type(message), ()):
