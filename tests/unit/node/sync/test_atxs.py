@@ -57,21 +57,6 @@ def test_all_that_is_listed_comes_in(tmp_path: Path) -> None:
     world.run(main)
 
 
-def test_those_who_keep_atxs_back_have_no_effect(tmp_path: Path) -> None:
-    config = SyncerConfig(atx_sync=AtxSyncConfig(epoch_info_peers=3))
-    world = SyncWorld(tmp_path, config=config)
-    world.give_atxs(1, 1, 2, 3)
-    for silent in world.others[:2]:
-        silent.atxs[1] = (atx_id(1),)
-
-    async def main() -> None:
-        await world.downloads.atxs.download(EPOCH, epoch_start(2))
-        assert all(has_atx(world.db, atx_id(number)) for number in (1, 2, 3))
-
-    world.run(main)
-    assert listed(world) == [1, 1, 1]
-
-
 def test_an_epoch_that_still_runs_is_listed_until_it_ends(tmp_path: Path) -> None:
     config = SyncerConfig(atx_sync=AtxSyncConfig(epoch_info_request_interval=Nanoseconds(20 * NS)))
     world = SyncWorld(tmp_path, config=config)
