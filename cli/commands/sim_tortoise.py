@@ -149,7 +149,9 @@ def tortoise(
     from node.sim.tortoise import TortoisePlan, run_tortoise
 
     if trace is not None:
-        _refuse_for_trace(
+        _refuse(
+            "belongs to a run, not to the replay of a trace",
+            "--trace",
             nodes=nodes,
             layers=layers,
             adversaries=adversaries,
@@ -166,7 +168,17 @@ def tortoise(
     check_honest(adversaries, nodes, "adversaries")
     smaller = nodes // 2 if smaller_side is None else smaller_side
     if smaller > nodes:
-        raise UsageError(f"{smaller} nodes on one side, of {nodes}")
+        raise UsageError(
+            f"{smaller} nodes on one side, of {nodes}",
+            hint="give --smaller-side no more than --nodes",
+        )
+    if not split_at:
+        _refuse(
+            "belongs to a split",
+            "give its layer with --split-at",
+            split_layers=split_layers,
+            smaller_side=smaller_side,
+        )
     plan = TortoisePlan(
         nodes=nodes,
         layers=layers,
@@ -193,16 +205,22 @@ def tortoise(
     )
 
 
-def _refuse_for_trace(**given: object) -> None:
-    """Refuse options of a run where a trace is replayed: they would do nothing."""
+def _refuse(reason: str, otherwise: str, **given: object) -> None:
+    """Refuse options that would do nothing.
+
+    Args:
+        reason: what they belong to.
+        otherwise: what to do instead of leaving them out.
+        given: their values; those of the command's defaults pass.
+
+    Raises:
+        UsageError: one was given.
+    """
     parameters = inspect.signature(tortoise).parameters
     for name, value in given.items():
         if value != parameters[name].default:
             option = name.replace("_", "-")
-            raise UsageError(
-                f"--{option} belongs to a run, not to the replay of a trace",
-                hint=f"leave out --{option} or --trace",
-            )
+            raise UsageError(f"--{option} {reason}", hint=f"leave out --{option} or {otherwise}")
 
 
 def _created(record: Path) -> IO[bytes]:

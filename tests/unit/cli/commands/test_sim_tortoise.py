@@ -93,6 +93,8 @@ def test_a_trace_that_says_something_else_is_a_failure(tmp_path: Path) -> None:
     [
         (("--nodes", "3", "--adversaries", "3"), "leave nobody to agree"),
         (("--nodes", "3", "--smaller-side", "4"), "4 nodes on one side, of 3"),
+        (("--nodes", "3", "--smaller-side", "1"), "--smaller-side belongs to a split"),
+        (("--split-layers", "3"), "--split-layers belongs to a split"),
         (("--restart", "x.inj"), "--restart belongs to a trace"),
         (("--record", "no/such/folder"), "no/such/folder cannot be written"),
         (("--trace", "x.jsonl", "--record", "y.jsonl"), "--record belongs to a run"),
