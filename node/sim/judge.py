@@ -4,19 +4,22 @@ What is compared
 
 - at every layer, between the nodes that are settled: the malicious smeshers of the layer
   before are known to all, and none of them is honest; the state of the layer some layers
-  back, by when every vote is in; at the start of an epoch, all ATXs of the one before
+  back, by when every vote is in; at the start of an epoch, the ATXs of all before, but for
+  those of smeshers whose node is not settled
 - at the end, between the nodes that are settled then: ATXs, malicious smeshers, and state
   root and block of every applied layer, how far each has come, and whether blocks are still
   made
 
-A node is not settled while it is down or cut off, and for some layers thereafter.  ATXs of
-smeshers convicted of a wrong PoST do not count: it is checked by samples, so it is kept by
-those who happened to look elsewhere, until they hear of the proof.
+A node is not settled while it is down or cut off, and for some layers thereafter.  What it
+published meanwhile reaches the others one by one, as they synchronise, so its ATX is compared
+when it is settled again, or in the end at the latest.  ATXs of smeshers convicted of a wrong
+PoST do not count: it is checked by samples, so it is kept by those who happened to look
+elsewhere, until they hear of the proof.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -105,8 +108,8 @@ class Judge:
     nodes: Callable[[], Iterable[Judged]]
     """All that were started so far, adversaries too."""
 
-    honest: frozenset[SmesherID]
-    """Smeshers who may never be held to be malicious."""
+    honest: Mapping[int, SmesherID]
+    """Smeshers who may never be held to be malicious, by node."""
 
     last: LayerID
     """Where the run ends."""
@@ -154,8 +157,10 @@ class Judge:
         self._compare_malicious(layer, nodes)
         epoch, ordinal = divmod(layer, self._layers_per_epoch)
         # One layer on: what was under way when the epoch ended has arrived.
-        if ordinal == 1 and epoch > 1:
-            self._compare_atxs(layer, EpochID(epoch - 1), nodes)
+        if ordinal == 1:
+            away = {self.honest[node] for node in self._away(layer) if node in self.honest}
+            for past in range(1, epoch):
+                self._compare_atxs(layer, EpochID(past), nodes, but=away)
         decided = LayerID(max(0, layer - self._decided_after))
         self._compare_states(layer, decided, nodes)
         self._count_reorgs(layer)
@@ -190,7 +195,8 @@ class Judge:
 
     def _compare_malicious(self, layer: LayerID, nodes: Sequence[Judged]) -> None:
         convicted = {_name(one): set(malicious_smeshers(one.db)) for one in nodes}
-        wrong = {name: _listed(found & self.honest) for name, found in convicted.items()}
+        honest = set(self.honest.values())
+        wrong = {name: _listed(found & honest) for name, found in convicted.items()}
         wrong = {name: text for name, text in wrong.items() if text}
         if wrong:
             self._report(layer, "honest smeshers are held to be malicious", wrong)
@@ -198,8 +204,14 @@ class Judge:
         self._note(layer, "malicious smeshers that are not known", missing)
         self._convicted.update(*convicted.values())
 
-    def _compare_atxs(self, layer: LayerID, epoch: EpochID, nodes: Sequence[Judged]) -> None:
-        values = {_name(one): _digest_of_atxs(one, epoch) for one in nodes}
+    def _compare_atxs(
+        self,
+        layer: LayerID,
+        epoch: EpochID,
+        nodes: Sequence[Judged],
+        but: Collection[SmesherID] = (),
+    ) -> None:
+        values = {_name(one): _digest_of_atxs(one, epoch, but) for one in nodes}
         self._note(layer, f"ATXs of epoch {epoch}", values)
 
     def _compare_states(
@@ -271,10 +283,10 @@ def _only(values: dict[str, str]) -> str:
     return different.pop() if len(different) == 1 else ""
 
 
-def _digest_of_atxs(node: Judged, epoch: EpochID) -> str:
+def _digest_of_atxs(node: Judged, epoch: EpochID, but: Collection[SmesherID]) -> str:
     db = node.db
-    sampled = set(_convicted_by_sample(db))
-    atxs = sorted(atx.id for atx in atxs_in_epoch(db, epoch) if atx.smesher not in sampled)
+    left_out = {*_convicted_by_sample(db), *but}
+    atxs = sorted(atx.id for atx in atxs_in_epoch(db, epoch) if atx.smesher not in left_out)
     return f"{len(atxs)} {hash32(*atxs).hex()[:16]}"
 
 

@@ -214,10 +214,10 @@ class _Run:
             config=self.world.config,
             faults=self.faults,
             nodes=lambda: [_Judged(one) for one in self.world.nodes.values()],
-            honest=frozenset(
-                self.world.signer(number).smesher_id
+            honest={
+                number: self.world.signer(number).smesher_id
                 for number in range(self.plan.nodes - self.plan.adversaries)
-            ),
+            },
             last=self.last,
         )
 

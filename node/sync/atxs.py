@@ -6,7 +6,8 @@ Source: go-spacemesh, syncer/atxsync; sync digest section 4.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from enum import Enum, auto
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -38,6 +39,18 @@ CHECKED_AT_ONCE: Final = 1000
 """Identifiers looked up before others have their turn; some 5 ms."""
 
 log = structlog.get_logger("atxsync")
+
+
+class _Asked(Enum):
+    """How asking went, between the lists."""
+
+    ALL = auto()
+    """Everybody whose turn it was."""
+    NOBODY = auto()
+    """There are no peers."""
+
+
+_Lists: TypeAlias = asyncio.Queue[tuple[AtxID, ...] | _Asked]
 
 
 def outcome_of(error: SpacemeshError | None) -> Fetched | None:
@@ -88,7 +101,7 @@ class AtxDownload:
         is_immediate = not progress.is_listed
         if not is_immediate and progress.total == progress.downloaded:
             return
-        lists: asyncio.Queue[tuple[AtxID, ...] | None] = asyncio.Queue(1)
+        lists: _Lists = asyncio.Queue(1)
         async with asyncio.TaskGroup() as tasks:
             asking = tasks.create_task(self._ask(epoch, lists, is_immediate=is_immediate))
             has_peers = await self._complete(epoch, progress, lists)
@@ -108,16 +121,12 @@ class AtxDownload:
             downloaded=0 if stored is None else stored.downloaded,
         )
 
-    async def _ask(
-        self, epoch: EpochID, lists: asyncio.Queue[tuple[AtxID, ...] | None], *, is_immediate: bool
-    ) -> None:
-        """Ask peers for lists, one after the other, until cancelled; None: there are none."""
+    async def _ask(self, epoch: EpochID, lists: _Lists, *, is_immediate: bool) -> None:
+        """Ask peers for lists, one after the other, until cancelled."""
         pause_ns = IMMEDIATELY_NS if is_immediate else self.config.epoch_info_request_interval
         while True:
             await self._sleep(pause_ns)
             peers = self.peers.best_shuffled(self.config.epoch_info_peers)
-            if not peers:
-                await lists.put(None)
             for peer in peers:
                 try:
                     listed = await self.client.epoch_atxs(peer, epoch)
@@ -126,6 +135,7 @@ class AtxDownload:
                     continue
                 await lists.put(listed)
                 pause_ns = self.config.epoch_info_request_interval
+            await lists.put(_Asked.ALL if peers else _Asked.NOBODY)
 
     async def _sleep(self, pause_ns: int) -> None:
         """Sleep a tenth more or less than told."""
@@ -133,21 +143,19 @@ class AtxDownload:
         factor = 900_000 + random // 5
         await self.clock.sleep_until(self.clock.now_ns() + pause_ns * factor // MILLION)
 
-    async def _complete(
-        self,
-        epoch: EpochID,
-        progress: EpochDownload,
-        lists: asyncio.Queue[tuple[AtxID, ...] | None],
-    ) -> bool:
+    async def _complete(self, epoch: EpochID, progress: EpochDownload, lists: _Lists) -> bool:
         """Fetch what is listed until the epoch is complete; False: there are no peers."""
         told = _Told(progress.downloaded, self.clock.now_ns())
         while not progress.is_complete:
             if lists.qsize() or not progress.wanted:
-                listed = await lists.get()
-                if listed is None:
-                    return False
-                missing = await self._missing(listed)
-                progress.on_list(len(listed), missing, self.clock.now_ns())
+                match await lists.get():
+                    case _Asked.NOBODY:
+                        return False
+                    case _Asked.ALL:
+                        progress.on_all_asked()
+                    case listed:
+                        missing = await self._missing(listed)
+                        progress.on_list(len(listed), missing, self.clock.now_ns())
             else:
                 await self._fetch(progress)
             self._save(epoch, progress)
@@ -192,7 +200,8 @@ class AtxDownload:
 
     def _save(self, epoch: EpochID, progress: EpochDownload) -> None:
         with self.local.batch(sync=False) as batch:
-            if progress.listed_ns is not None:
+            # Kept only then: after a restart what was listed is taken as all there is.
+            if progress.listed_ns is not None and not progress.is_asking:
                 state = EpochSync(
                     listed_ns=progress.listed_ns,
                     total=progress.total,

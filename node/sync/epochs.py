@@ -1,8 +1,10 @@
 """The download of the ATXs of an epoch: what is still wanted, and when it is complete.
 
-Inputs: ``on_list``, ``on_fetched``.  Outputs: ``next_batch``, ``is_complete``, and what of
-it changed since the last save.  Invariant: an epoch is complete only after a list that was
-told after ``until_ns``, so that late ATXs are not missed.
+Inputs: ``on_list``, ``on_all_asked``, ``on_fetched``.  Outputs: ``next_batch``,
+``is_complete``, and what of it changed since the last save.  Invariants: an epoch is complete
+only after a list that was told after ``until_ns``, so that late ATXs are not missed; and only
+when all peers whose turn it was have been asked, so that one who keeps ATXs back has no effect
+(the reference believes the first who answers).
 
 Source: go-spacemesh, syncer/atxsync; sync digest section 4.
 """
@@ -46,8 +48,13 @@ class EpochDownload:
     downloaded: int = 0
     """Those of them that are here."""
 
+    _are_all_asked: bool = field(init=False)
     _changed: dict[AtxID, None] = field(default_factory=dict)
     _given_up: set[AtxID] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Go on with an epoch that was listed: nobody has to be asked again."""
+        self._are_all_asked = self.is_listed
 
     @property
     def is_listed(self) -> bool:
@@ -55,9 +62,14 @@ class EpochDownload:
         return self.listed_ns is not None and self.listed_ns > self.until_ns
 
     @property
+    def is_asking(self) -> bool:
+        """Tell whether a list was told after ``until_ns``, and others have yet to tell theirs."""
+        return self.is_listed and not self._are_all_asked
+
+    @property
     def is_complete(self) -> bool:
         """Tell whether nothing is left to do."""
-        return self.is_listed and not self.wanted
+        return self.is_listed and not self.is_asking and not self.wanted
 
     def on_list(self, count: int, missing: Iterable[AtxID], now_ns: int) -> None:
         """A peer listed the epoch's ATXs.
@@ -75,6 +87,10 @@ class EpochDownload:
         self.listed_ns = now_ns
         self.total = max(self.total, count)
         self._count()
+
+    def on_all_asked(self) -> None:
+        """All peers whose turn it was have been asked, and have told their lists or failed to."""
+        self._are_all_asked = self.is_listed
 
     def next_batch(self, size: int) -> tuple[AtxID, ...]:
         """Return up to ``size`` ATXs to ask for."""

@@ -24,6 +24,8 @@ FOUND_SEEDS: tuple[tuple[int, int, int], ...] = (
     (20, 10, 9),
     # A node that was away proposed for the beacon what only it accepted, and had another one.
     (20, 10, 29),
+    # A late joiner believed the first list of an epoch's ATXs, from one who kept some back.
+    (20, 10, 32),
 )
 """(nodes, epochs, seed) of runs that have shown a fault."""
 

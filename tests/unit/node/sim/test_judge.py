@@ -63,7 +63,7 @@ class Scene:
             config=config,
             faults=faults,
             nodes=lambda: self.nodes,
-            honest=frozenset({smesher(1), smesher(2)}),
+            honest={0: smesher(1), 1: smesher(2)},
             last=LAST,
         )
 
@@ -169,6 +169,27 @@ def test_other_atxs_are_found_but_for_those_with_a_wrong_post(scene: Scene) -> N
     ((layer, subject, values),) = scene.found()
     assert (layer, subject) == (17, "ATXs of epoch 3")
     assert [value.split()[0] for value in values.values()] == ["1", "2"]
+
+
+def test_the_atx_of_who_was_away_is_compared_when_it_is_settled(
+    tmp_path: Path, config: NodeConfig
+) -> None:
+    away = Restart(node=0, layer=LayerID(14), offset_ns=5)
+    with ExitStack() as stack:
+        scene = Scene(tmp_path, config, FaultPlan(outages=(away,)), stack)
+        with scene.nodes[1].db.batch() as batch:
+            put_atx(batch, atx(1, publish_epoch=3, smesher=smesher(1)), blob=None)
+        scene.judge.look(LayerID(17))
+        assert scene.found() == []
+        with scene.nodes[1].db.batch() as batch:
+            put_atx(batch, atx(2, publish_epoch=3, smesher=smesher(2)), blob=None)
+        scene.judge.look(LayerID(17))
+        scene.judge.look(LayerID(25))
+        assert [(layer, subject) for layer, subject, _ in scene.found()] == [
+            (17, "ATXs of epoch 3"),
+            (25, "ATXs of epoch 3"),
+        ]
+        assert [values["node1"].split()[0] for _, _, values in scene.found()] == ["1", "2"]
 
 
 def test_proofs_have_to_be_everywhere_a_layer_later(scene: Scene) -> None:

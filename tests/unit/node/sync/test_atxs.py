@@ -57,6 +57,41 @@ def test_all_that_is_listed_comes_in(tmp_path: Path) -> None:
     world.run(main)
 
 
+def test_those_who_keep_atxs_back_have_no_effect(tmp_path: Path) -> None:
+    config = SyncerConfig(atx_sync=AtxSyncConfig(epoch_info_peers=3))
+    world = SyncWorld(tmp_path, config=config)
+    world.give_atxs(1, 1, 2, 3)
+    for silent in world.others[:2]:
+        silent.atxs[1] = (atx_id(1),)
+
+    async def main() -> None:
+        await world.downloads.atxs.download(EPOCH, epoch_start(2))
+        assert all(has_atx(world.db, atx_id(number)) for number in (1, 2, 3))
+
+    world.run(main)
+    assert listed(world) == [1, 1, 1]
+
+
+def test_one_list_is_not_relied_on_after_a_restart(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, peers=2)
+    world.give_atxs(1, 1, 2)
+    whole, short = world.others  # The last is asked first.
+    short.atxs[1] = (atx_id(1),)
+    whole.slow[EPOCH_ATXS] = 5.0
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            stopped = tasks.create_task(world.downloads.atxs.download(EPOCH, epoch_start(2)))
+            while not has_atx(world.db, atx_id(1)):
+                await world.clock.sleep_until(world.clock.now_ns() + NS // 10)
+            stopped.cancel()
+        assert find_epoch_sync(world.local, EPOCH) is None
+        await world.downloads.atxs.download(EPOCH, epoch_start(2))
+        assert has_atx(world.db, atx_id(2))
+
+    world.run(main)
+
+
 def test_an_epoch_that_still_runs_is_listed_until_it_ends(tmp_path: Path) -> None:
     config = SyncerConfig(atx_sync=AtxSyncConfig(epoch_info_request_interval=Nanoseconds(20 * NS)))
     world = SyncWorld(tmp_path, config=config)

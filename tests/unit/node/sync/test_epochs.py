@@ -20,15 +20,38 @@ def test_an_epoch_is_complete_after_a_late_list() -> None:
     epoch = download()
     assert not epoch.is_complete
     epoch.on_list(2, [], 100)
+    epoch.on_all_asked()
     assert not epoch.is_complete
     epoch.on_list(2, [], 101)
+    assert not epoch.is_complete
+    epoch.on_all_asked()
     assert epoch.is_complete
     assert (epoch.total, epoch.downloaded) == (2, 2)
+
+
+def test_who_is_asked_last_may_know_more() -> None:
+    epoch = download()
+    epoch.on_list(1, ids(1), 101)
+    epoch.on_fetched({atx_id(1): Fetched.STORED})
+    assert not epoch.is_complete
+    epoch.on_list(2, ids(2), 102)
+    epoch.on_all_asked()
+    assert not epoch.is_complete
+    epoch.on_fetched({atx_id(2): Fetched.STORED})
+    assert epoch.is_complete
+
+
+def test_what_was_listed_before_a_start_is_not_listed_again() -> None:
+    epoch = EpochDownload(until_ns=100, requests_limit=2, wanted={atx_id(1): 0}, listed_ns=101)
+    assert not epoch.is_complete
+    epoch.on_fetched({atx_id(1): Fetched.STORED})
+    assert epoch.is_complete
 
 
 def test_what_is_missing_is_asked_for_until_it_is_here() -> None:
     epoch = download()
     epoch.on_list(3, ids(1, 2, 3), 101)
+    epoch.on_all_asked()
     assert epoch.take_changes() == dict.fromkeys(ids(1, 2, 3), 0)
     assert epoch.next_batch(2) == tuple(ids(1, 2))
     epoch.on_fetched({atx_id(1): Fetched.FAILED, atx_id(2): Fetched.STORED})
