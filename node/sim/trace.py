@@ -33,6 +33,8 @@ SHORT_HASH: Final = 8
 LEVEL: Final = 6
 """Of compression."""
 NOTHING: Final = "nothing: the trace ends before"
+NAME_A_TRACE: Final = "name a file that `smcli sim mesh --trace` has written"
+NOT_WHOLE: Final = "write it anew: the same seed gives the same trace"
 
 Item: TypeAlias = str | int | float | Sequence["Item"] | Mapping[str, "Item"] | None
 
@@ -128,7 +130,10 @@ def writing(path: Path, plan: MeshPlan) -> Iterator[TraceWriter]:
         # Without a time in its head the same run gives the same file.
         raw = path.open("xb")
     except OSError as error:
-        raise UsageError(f"trace {path} cannot be written: {error.strerror}") from error
+        raise UsageError(
+            f"trace {path} cannot be written: {error.strerror}",
+            hint="name a file that does not exist, in a folder that does",
+        ) from error
     with raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as file:
         head = {"format": FORMAT, "version": VERSION, "plan": asdict(plan)}
         file.write(_line(head).encode())
@@ -148,14 +153,14 @@ def reading(path: Path) -> Iterator[tuple[MeshPlan, TraceFollower]]:
             plan = _plan_of(path, file.readline())
             yield plan, TraceFollower(_lines(path, file))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UsageError(f"trace {path} cannot be read: {error}") from error
+        raise UsageError(f"trace {path} cannot be read: {error}", hint=NAME_A_TRACE) from error
 
 
 def _lines(path: Path, file: Iterator[str]) -> Iterator[str]:
     try:
         yield from file
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UsageError(f"trace {path} cannot be read on: {error}") from error
+        raise UsageError(f"trace {path} cannot be read on: {error}", hint=NOT_WHOLE) from error
 
 
 def _plan_of(path: Path, line: str) -> MeshPlan:
@@ -164,7 +169,9 @@ def _plan_of(path: Path, line: str) -> MeshPlan:
     except json.JSONDecodeError:
         head = None
     if not isinstance(head, Mapping) or head.get("format") != FORMAT:
-        raise ConfigError(f"{path} is not the trace of a simulated network", path=str(path))
+        raise ConfigError(
+            f"{path} is not the trace of a simulated network", path=str(path), hint=NAME_A_TRACE
+        )
     if head.get("version") != VERSION:
         raise ConfigError(
             f"trace {path} has version {head.get('version')}, this program knows {VERSION}",
@@ -174,7 +181,9 @@ def _plan_of(path: Path, line: str) -> MeshPlan:
     try:
         return MeshPlan(**head["plan"])
     except (KeyError, TypeError) as error:
-        raise ConfigError(f"trace {path} has no whole plan: {error}", path=str(path)) from error
+        raise ConfigError(
+            f"trace {path} has no whole plan: {error}", path=str(path), hint=NOT_WHOLE
+        ) from error
 
 
 def as_item(value: object) -> Item:

@@ -96,8 +96,9 @@ def test_other_files_are_refused(tmp_path: Path, head: str, says: str) -> None:
     path = tmp_path / "trace"
     with gzip.open(path, "wt") as file:
         file.write(head)
-    with pytest.raises(ConfigError, match=says), reading(path):
+    with pytest.raises(ConfigError, match=says) as refused, reading(path):
         raise AssertionError
+    assert refused.value.hint
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
