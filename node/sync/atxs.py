@@ -18,6 +18,7 @@ from node.net.fetch.choice import PeerChoice
 from node.net.fetch.client import Fetcher, FetchError, GivenUpError
 from node.net.fetch.mesh_client import MeshClient
 from node.net.fetch.wire import Hint
+from node.net.ports import PeerID
 from node.store.atxs import has_atx
 from node.store.db import Database, Reader
 from node.store.sync_progress import (
@@ -50,7 +51,15 @@ class _Asked(Enum):
     """There are no peers."""
 
 
-_Lists: TypeAlias = asyncio.Queue[tuple[AtxID, ...] | _Asked]
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a peer has told."""
+
+    peer: PeerID
+    atxs: tuple[AtxID, ...]
+
+
+_Lists: TypeAlias = asyncio.Queue[_Listed | _Asked]
 
 
 def outcome_of(error: SpacemeshError | None) -> Fetched | None:
@@ -133,7 +142,7 @@ class AtxDownload:
                 except UnavailableError as error:
                     log.info("epoch_not_listed", epoch=epoch, peer=peer, reason=str(error))
                     continue
-                await lists.put(listed)
+                await lists.put(_Listed(peer, listed))
                 pause_ns = self.config.epoch_info_request_interval
             await lists.put(_Asked.ALL if peers else _Asked.NOBODY)
 
@@ -153,9 +162,9 @@ class AtxDownload:
                         return False
                     case _Asked.ALL:
                         progress.on_all_asked()
-                    case listed:
+                    case _Listed(peer, listed):
                         missing = await self._missing(listed)
-                        progress.on_list(len(listed), missing, self.clock.now_ns())
+                        progress.on_list(peer, len(listed), missing, self.clock.now_ns())
             else:
                 await self._fetch(progress)
             self._save(epoch, progress)
@@ -184,8 +193,11 @@ class AtxDownload:
         batch = progress.next_batch(self.config.atxs_batch)
         failures: dict[AtxID, SpacemeshError] = {}
         wanted = [atx for atx in batch if not has_atx(self.db, atx)]
+        for peer, listed in progress.listed_by(wanted).items():
+            self.fetcher.register_holder(PeerID(peer), listed)
         try:
-            await self.fetcher.fetch(Hint.ATX, wanted, limited=True)
+            # One who lists what does not exist must not keep everybody busy with it.
+            await self.fetcher.fetch(Hint.ATX, wanted, limited=True, from_holders=True)
         except FetchError as error:
             failures = {AtxID(key): reason for key, reason in error.failures.items()}
         outcomes = {atx: outcome_of(failures.get(atx)) for atx in batch}

@@ -49,6 +49,7 @@ class EpochDownload:
     """Those of them that are here."""
 
     _are_all_asked: bool = field(init=False)
+    _listed_by: dict[AtxID, tuple[str, ...]] = field(default_factory=dict)
     _changed: dict[AtxID, None] = field(default_factory=dict)
     _given_up: set[AtxID] = field(default_factory=set)
 
@@ -71,16 +72,20 @@ class EpochDownload:
         """Tell whether nothing is left to do."""
         return self.is_listed and not self.is_asking and not self.wanted
 
-    def on_list(self, count: int, missing: Iterable[AtxID], now_ns: int) -> None:
+    def on_list(self, peer: str, count: int, missing: Iterable[AtxID], now_ns: int) -> None:
         """A peer listed the epoch's ATXs.
 
         Args:
+            peer: which.
             count: how many.
             missing: those of them that are not here; all are tried anew.
             now_ns: the instant.
         """
         for atx in missing:
             self._given_up.discard(atx)
+            peers = self._listed_by.get(atx, ())
+            if peer not in peers:
+                self._listed_by[atx] = (*peers, peer)
             if self.wanted.get(atx) != 0:
                 self.wanted[atx] = 0
                 self._changed[atx] = None
@@ -96,6 +101,14 @@ class EpochDownload:
         """Return up to ``size`` ATXs to ask for."""
         return tuple(islice(self.wanted, size))
 
+    def listed_by(self, atxs: Iterable[AtxID]) -> dict[str, list[AtxID]]:
+        """Return which of these each peer has listed: nobody else need have them."""
+        found: dict[str, list[AtxID]] = {}
+        for atx in atxs:
+            for peer in self._listed_by.get(atx, ()):
+                found.setdefault(peer, []).append(atx)
+        return found
+
     def on_fetched(self, results: Mapping[AtxID, Fetched]) -> None:
         """A batch was asked for; those that failed come last from now on."""
         for atx, result in results.items():
@@ -105,7 +118,9 @@ class EpochDownload:
             self._changed[atx] = None
             if result is Fetched.FAILED and failures + 1 < self.requests_limit:
                 self.wanted[atx] = failures + 1
-            elif result is not Fetched.STORED:
+                continue
+            self._listed_by.pop(atx, None)
+            if result is not Fetched.STORED:
                 self._given_up.add(atx)
         self._count()
 

@@ -4,6 +4,7 @@ Source: go-spacemesh, syncer/malsync; sync digest section 4.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from node.base.errors import DecodeError, RejectError, SpacemeshError, UnavailableError
 from node.config.model.sync import MalfeasanceSyncConfig
 from node.layer_ticker import Clock
-from node.net.fetch.choice import PeerChoice
+from node.net.fetch.choice import ALL_PEERS, PeerChoice
 from node.net.fetch.client import Fetcher, FetchError
 from node.net.fetch.mesh_client import MeshClient
 from node.net.fetch.wire import Hint
@@ -56,32 +57,40 @@ class MalfeasanceDownload:
             return
         needed = min(self.config.min_sync_peers, max(1, self.min_peers))
         progress = ProofDownload(requests_limit=self.config.requests_limit)
-        while True:
-            if not self.peers.best(1):
+        asked: set[PeerID] = set()
+        while progress.complete_peers < needed:
+            peers = self.peers.best(ALL_PEERS)
+            if not peers:
                 raise UnavailableError("no peers to ask for malicious identities")
-            await self._round(progress)
-            if progress.complete_peers >= needed:
-                self._save()
-                return
-            await self.clock.sleep_until(self.clock.now_ns() + self.config.retry_interval)
+            # Others first: the best peers may be those that never tell.
+            turn = [peer for peer in peers if peer not in asked]
+            if turn:
+                chosen = turn[: self.config.malfeasance_id_peers]
+                asked.update(chosen)
+                await self._round(progress, chosen)
+            else:
+                asked.clear()
+                await self.clock.sleep_until(self.clock.now_ns() + self.config.retry_interval)
+        self._save()
 
     async def run(self) -> None:
         """Ask from time to time until cancelled."""
         progress = ProofDownload(requests_limit=self.config.requests_limit)
         while True:
             await self.clock.sleep_until(self.clock.now_ns() + self.config.id_request_interval)
-            if await self._round(progress):
+            peers = self.peers.best(self.config.malfeasance_id_peers)
+            if await self._round(progress, peers):
                 self._save()
 
     def _save(self) -> None:
         with self.local.batch(sync=False) as batch:
             put_malfeasance_sync(batch, self.clock.now_ns())
 
-    async def _round(self, progress: ProofDownload) -> bool:
-        """Ask some peers, and fetch all that is new; return whether anybody answered."""
+    async def _round(self, progress: ProofDownload, peers: Sequence[PeerID]) -> bool:
+        """Ask these peers, and fetch all that is new; return whether anybody answered."""
         lists: dict[PeerID, tuple[SmesherID, ...]] = {}
         async with asyncio.TaskGroup() as tasks:
-            for peer in self.peers.best_shuffled(self.config.malfeasance_id_peers):
+            for peer in peers:
                 tasks.create_task(self._ask(peer, lists))
         for peer, listed in sorted(lists.items()):
             self.fetcher.register_holder(peer, listed)
@@ -101,7 +110,7 @@ class MalfeasanceDownload:
         failures: dict[SmesherID, SpacemeshError] = {}
         wanted = [one for one in batch if not is_malicious(self.db, one)]
         try:
-            await self.fetcher.fetch(Hint.MALFEASANCE, wanted)
+            await self.fetcher.fetch(Hint.MALFEASANCE, wanted, from_holders=True)
         except FetchError as error:
             failures = {SmesherID(key): reason for key, reason in error.failures.items()}
             log.info("malfeasance_proofs_not_fetched", reason=str(error))

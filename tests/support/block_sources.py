@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from node.base.errors import NotFoundError, SpacemeshError
-from node.net.fetch.client import Fetcher, Validator
+from node.net.fetch.client import Fetcher, FetchError, Validator
 from node.net.fetch.wire import Hint
 from node.net.ports import PeerID
 from node.types.ids import BlockID, ProposalID
@@ -19,6 +19,9 @@ class RecordedFetcher(Fetcher):
     asked: list[tuple[Hint, tuple[bytes, ...]]] = field(default_factory=list)
     holders: list[tuple[PeerID, tuple[bytes, ...]]] = field(default_factory=list)
 
+    failures: list[FetchError] = field(default_factory=list)
+    """How the next questions end."""
+
     def register_holder(self, peer: PeerID, hashes: Iterable[bytes]) -> None:
         self.holders.append((peer, tuple(hashes)))
 
@@ -32,6 +35,8 @@ class RecordedFetcher(Fetcher):
         from_holders: bool = False,
     ) -> None:
         self.asked.append((hint, tuple(hashes)))
+        if self.failures:
+            raise self.failures.pop(0)
 
 
 @dataclass

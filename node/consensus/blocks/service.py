@@ -14,24 +14,33 @@ from typing import Final
 
 import structlog
 
-from node.base.errors import IgnoreError, NotFoundError, SpacemeshError, StoreError
+from node.base.errors import (
+    IgnoreError,
+    NotFoundError,
+    SpacemeshError,
+    StoreError,
+    UnavailableError,
+)
 from node.consensus.atxdata import AtxData
 from node.consensus.blocks.make_block import BlockPlan, Candidate, ProposalFacts, plan_block
 from node.consensus.blocks.ports import Certifier, LayerPatrol, MeshState, ProposalSource
 from node.consensus.hare.ports import HareOutput
-from node.net.fetch.client import Fetcher
+from node.net.fetch.client import Fetcher, FetchError, GivenUpError
 from node.net.fetch.wire import Hint
 from node.store.ballots import find_ballot
 from node.store.db import Reader
 from node.store.layers import find_mesh_hash
 from node.store.transactions import find_transaction
-from node.types.ids import NO_BLOCK, BlockID, TransactionID, padded
+from node.types.ids import NO_BLOCK, BlockID, ProposalID, TransactionID, padded
 from node.types.layer import LayerID
 from node.types.layer_time import LayerTime
 from node.types.proposal import Proposal
 
 POLL_S: Final = 0.5
 """How often planned layers are looked at while no output comes."""
+
+FETCH_ATTEMPTS: Final = 5
+"""How often peers are asked for proposals that hare agreed on."""
 
 log = structlog.get_logger("blockGenerator")
 
@@ -107,7 +116,7 @@ class BlockService:
         if not output.proposals:
             await self._hand_over(layer, NO_BLOCK)
             return
-        await self.fetcher.fetch(Hint.PROPOSAL, map(padded, output.proposals))
+        await self._fetch(output.proposals)
         facts = self._facts(layer, self.proposals.get_many(layer, output.proposals))
         if not facts:
             raise NotFoundError("proposals of layer", layer)
@@ -125,6 +134,21 @@ class BlockService:
         block = plan.block()
         self.mesh.add_block(block)
         await self._hand_over(layer, block.id)
+
+    async def _fetch(self, proposals: Sequence[ProposalID]) -> None:
+        """Bring in proposals that hare agreed on without us, from others if a peer is silent.
+
+        The reference asks one peer: whoever meets a silent one has no block, and where many
+        do, the layer is undecided for long.
+        """
+        for left in reversed(range(FETCH_ATTEMPTS)):
+            try:
+                await self.fetcher.fetch(Hint.PROPOSAL, map(padded, proposals))
+            except FetchError as error:
+                if not left or not _is_unanswered(error):
+                    raise
+            else:
+                return
 
     async def _hand_over(self, layer: LayerID, block: BlockID) -> None:
         """Certify, and let the mesh take the output."""
@@ -178,3 +202,11 @@ class BlockService:
                 is_applied=stored.result is not None,
             )
         return candidates
+
+
+def _is_unanswered(error: FetchError) -> bool:
+    """Tell whether a peer was silent: another one may answer."""
+    return any(
+        isinstance(reason, UnavailableError) and not isinstance(reason, GivenUpError)
+        for reason in error.failures.values()
+    )

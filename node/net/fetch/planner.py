@@ -40,6 +40,9 @@ class Wanted:
     holders: int = 0
     """How many of those were connected when it was sent last."""
 
+    first: int = 0
+    """Which of them has the first turn: not always the best one."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedBatch:
@@ -82,7 +85,9 @@ class FetchPlanner:
             from_holders: give it up once everybody who spoke of it was asked for it.
         """
         if wanted_hash not in self._unsent and wanted_hash not in self._sent:
-            self._unsent[wanted_hash] = Wanted(hint, wanted_hash, from_holders=from_holders)
+            self._unsent[wanted_hash] = Wanted(
+                hint, wanted_hash, from_holders=from_holders, first=self._draw()
+            )
 
     def register_holder(self, peer: str, hashes: Iterable[bytes]) -> None:
         """Remember that a peer spoke of these hashes, so it will have them."""
@@ -102,7 +107,10 @@ class FetchPlanner:
             known = [peer for peer in peers if peer in holders]
             # Holders that do not have it after all must not keep others from being asked.
             turn, wanted.holders = wanted.retries, len(known)
-            peer = known[turn] if turn < len(known) else self._pick(candidates)
+            if turn < len(known):
+                peer = known[(wanted.first + turn) % len(known)]
+            else:
+                peer = candidates[self._draw() % len(candidates)]
             chosen.setdefault(peer, []).append(wanted)
         self._sent.update(self._unsent)
         self._unsent.clear()
@@ -143,5 +151,5 @@ class FetchPlanner:
         self._sent.pop(wanted_hash, None)
         self._unsent.pop(wanted_hash, None)
 
-    def _pick(self, candidates: Sequence[str]) -> str:
-        return candidates[int.from_bytes(self.entropy(4), "little") % len(candidates)]
+    def _draw(self) -> int:
+        return int.from_bytes(self.entropy(4), "little")

@@ -328,3 +328,16 @@ def test_holders_that_have_nothing_are_believed_if_that_is_asked_for() -> None:
     planner.plan(("p", "q"))
     assert not planner.on_missing(key(1))
     assert planner.on_missing(key(2))
+
+
+def test_not_always_the_best_of_the_holders_has_the_first_turn() -> None:
+    planner = FetchPlanner(entropy=lambda size: b"\x04".ljust(size, b"\0"))
+    for peer in "pqr":
+        planner.register_holder(peer, [key(1)])
+    planner.want(Hint.ATX, key(1), from_holders=True)
+    asked = []
+    for left in (True, True, False):
+        (batch,) = planner.plan(("p", "q", "r"))
+        asked.append(batch.peer)
+        assert planner.on_missing(key(1)) == left
+    assert asked == ["q", "r", "p"]

@@ -152,14 +152,30 @@ def test_invalid_atxs_are_not_asked_for_again(tmp_path: Path) -> None:
 def test_a_peer_that_sends_other_atxs_is_replaced(tmp_path: Path) -> None:
     world = SyncWorld(tmp_path)
     world.give_atxs(1, 1)
-    world.others[0].objects[key_of(atx_id(1))] = b"other"
+    first = world.others[1]
+    first.objects[key_of(atx_id(1))] = b"other"
 
     async def main() -> None:
         await world.downloads.atxs.download(EPOCH, epoch_start(2))
         assert has_atx(world.db, atx_id(1))
 
     world.run(main)
-    assert world.end.has_dropped(world.others[0].name)
+    assert world.end.has_dropped(first.name)
+
+
+def test_who_lists_what_does_not_exist_keeps_nobody_busy(tmp_path: Path) -> None:
+    config = SyncerConfig(atx_sync=AtxSyncConfig(epoch_info_peers=3))
+    world = SyncWorld(tmp_path, config=config)
+    world.give_atxs(1, 1, 2)
+    world.others[1].atxs[1] = (atx_id(1), atx_id(9))
+
+    async def main() -> None:
+        before_ns = world.clock.now_ns()
+        await world.downloads.atxs.download(EPOCH, epoch_start(2))
+        assert has_atx(world.db, atx_id(2))
+        assert world.clock.now_ns() - before_ns < 5 * NS
+
+    world.run(main)
 
 
 def test_lists_that_fail_are_asked_of_others(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ def ids(*numbers: int) -> list[AtxID]:
 def test_an_epoch_is_complete_after_a_late_list() -> None:
     epoch = download()
     assert not epoch.is_complete
-    epoch.on_list(2, [], 100)
+    epoch.on_list("peer", 2, [], 100)
     epoch.on_all_asked()
     assert not epoch.is_complete
-    epoch.on_list(2, [], 101)
+    epoch.on_list("peer", 2, [], 101)
     assert not epoch.is_complete
     epoch.on_all_asked()
     assert epoch.is_complete
@@ -31,10 +31,10 @@ def test_an_epoch_is_complete_after_a_late_list() -> None:
 
 def test_who_is_asked_last_may_know_more() -> None:
     epoch = download()
-    epoch.on_list(1, ids(1), 101)
+    epoch.on_list("peer", 1, ids(1), 101)
     epoch.on_fetched({atx_id(1): Fetched.STORED})
     assert not epoch.is_complete
-    epoch.on_list(2, ids(2), 102)
+    epoch.on_list("peer", 2, ids(2), 102)
     epoch.on_all_asked()
     assert not epoch.is_complete
     epoch.on_fetched({atx_id(2): Fetched.STORED})
@@ -50,7 +50,7 @@ def test_what_was_listed_before_a_start_is_not_listed_again() -> None:
 
 def test_what_is_missing_is_asked_for_until_it_is_here() -> None:
     epoch = download()
-    epoch.on_list(3, ids(1, 2, 3), 101)
+    epoch.on_list("peer", 3, ids(1, 2, 3), 101)
     epoch.on_all_asked()
     assert epoch.take_changes() == dict.fromkeys(ids(1, 2, 3), 0)
     assert epoch.next_batch(2) == tuple(ids(1, 2))
@@ -67,13 +67,13 @@ def test_what_is_missing_is_asked_for_until_it_is_here() -> None:
 
 def test_a_list_makes_all_attempts_new() -> None:
     epoch = download()
-    epoch.on_list(2, ids(1, 2), 101)
+    epoch.on_list("peer", 2, ids(1, 2), 101)
     epoch.on_fetched({atx_id(1): Fetched.FAILED, atx_id(2): Fetched.INVALID})
     epoch.take_changes()
-    epoch.on_list(2, ids(1, 2), 102)
+    epoch.on_list("peer", 2, ids(1, 2), 102)
     assert epoch.wanted == dict.fromkeys(ids(1, 2), 0)
     assert epoch.take_changes() == dict.fromkeys(ids(1, 2), 0)
-    epoch.on_list(2, ids(1, 2), 103)
+    epoch.on_list("peer", 2, ids(1, 2), 103)
     assert epoch.take_changes() == {}
     epoch.on_fetched(dict.fromkeys(ids(1, 2, 9), Fetched.STORED))
     assert epoch.downloaded == 2

@@ -59,6 +59,26 @@ def test_peers_that_do_not_answer_are_asked_again(tmp_path: Path) -> None:
     assert world.others[0].count(MALICIOUS_IDS) == 3
 
 
+def test_where_the_best_peers_do_not_tell_others_are_asked_at_once(tmp_path: Path) -> None:
+    world = SyncWorld(tmp_path, peers=8)
+    world.give_proofs(1)
+
+    async def main() -> None:
+        best = world.choice.best(3)
+        for peer in world.others:
+            if peer.name in best[:2]:
+                peer.garbage.add(MALICIOUS_IDS)
+            if peer.name == best[2]:
+                # Nobody has this one.
+                peer.malicious += (smesher(9),)
+        before_ns = world.clock.now_ns()
+        await world.downloads.proofs.ensure(epoch_start(3), LENGTH)
+        assert world.clock.now_ns() - before_ns < 5 * NS
+        assert is_malicious(world.db, smesher(1))
+
+    world.run(main)
+
+
 def test_without_peers_it_fails(tmp_path: Path) -> None:
     world = SyncWorld(tmp_path, peers=0)
 

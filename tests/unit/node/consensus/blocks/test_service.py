@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from node.base.errors import IgnoreError, StoreError
+from node.base.errors import (
+    IgnoreError,
+    RejectError,
+    SpacemeshError,
+    StoreError,
+    UnavailableError,
+)
 from node.consensus.blocks.make_block import BlockPlan
 from node.consensus.blocks.service import BlockService
 from node.consensus.hare.ports import HareOutput
+from node.net.fetch.client import FetchError, GivenUpError
 from node.net.fetch.planner import FetchPlanner
 from node.net.fetch.wire import Hint
 from node.sim.virtual_time import simulate
@@ -206,6 +213,25 @@ def refused(world: World, made: HareOutput) -> bool:
 
 def test_another_mesh_than_the_majoritys_makes_no_block(world: World) -> None:
     assert refused(world, output(world.propose(1, mesh_hash=Hash32(b"\x09" * 32))))
+
+
+@pytest.mark.parametrize(
+    ("reason", "silent", "attempts"),
+    [
+        (UnavailableError("silent"), 4, 5),
+        (UnavailableError("silent"), 5, 5),
+        (GivenUpError("nobody has it"), 1, 1),
+        (RejectError("invalid"), 1, 1),
+    ],
+)
+def test_proposals_are_asked_of_others_where_peers_are_silent(
+    world: World, reason: SpacemeshError, silent: int, attempts: int
+) -> None:
+    missing = world.propose(1)
+    world.asked.failures = [FetchError({Hash32(padded(missing)): reason})] * silent
+    world.settle(output(missing))
+    assert len(world.blocks()) == (silent < attempts)
+    assert world.asked.asked == [(Hint.PROPOSAL, (padded(missing),))] * attempts
 
 
 def test_proposals_that_are_gone_make_no_block(world: World) -> None:
