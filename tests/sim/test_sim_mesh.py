@@ -26,6 +26,12 @@ FOUND_SEEDS: tuple[tuple[int, int, int], ...] = (
     (20, 10, 29),
     # A late joiner believed the first list of an epoch's ATXs, from one who kept some back.
     (20, 10, 32),
+    # Whoever asked a silent peer for a proposal had no block, and the layer was long undecided.
+    (20, 10, 31),
+    # A late joiner waited for a peer's list of malicious smeshers that never came.
+    (20, 10, 61),
+    # A node looked for an ATX that does not exist, which one peer had listed, for minutes.
+    (20, 10, 63),
 )
 """(nodes, epochs, seed) of runs that have shown a fault."""
 
