@@ -7,7 +7,6 @@ implementation.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -53,7 +52,8 @@ RETRY_DELAY_S: Final = 1.0
 FIRST_WORK: Final = 64
 """Labels of the first piece of work, before the speed is known."""
 
-WORK_NS: Final = 1_000_000_000
+NS_PER_S: Final = 10**9
+WORK_NS: Final = NS_PER_S
 """How long a piece of work should take: what a stop loses, and how often progress is told."""
 
 GROWTH: Final = 8
@@ -187,7 +187,7 @@ async def run_init(
     on_progress: ProgressListener | None = None,
     on_event: EventListener | None = None,
     first_work: int = FIRST_WORK,
-    clock: Callable[[], int] = time.monotonic_ns,
+    clock: Callable[[], int] | None = None,
     blocking: BlockingRunner | None = None,
     retry_delay_s: float = RETRY_DELAY_S,
 ) -> InitResult:
@@ -201,7 +201,7 @@ async def run_init(
         on_event: told of files, nonces and metadata, after they are on disk; the first
             event is the metadata, when the directory is found to be that of the space.
         first_work: labels of the first piece of work, before the speed is known.
-        clock: nanoseconds, for the speed.
+        clock: nanoseconds, for the speed; the loop's if not given.
         blocking: where calls that wait for a disk run; threads if not given.
         retry_delay_s: seconds before a failing engine is tried again.
 
@@ -220,7 +220,7 @@ async def run_init(
             plan,
             engines=engines,
             runner=runner,
-            clock=clock,
+            clock=clock or loop_ns,
             retry_delay_s=retry_delay_s,
         )
         run.most = first_work
@@ -235,6 +235,11 @@ async def run_init(
             position=plan.labels_written,
             labels_done=run.done,
         )
+
+
+def loop_ns() -> int:
+    """Return the time of the running loop in nanoseconds, virtual where the loop is."""
+    return int(asyncio.get_running_loop().time() * NS_PER_S)
 
 
 def _tell_nobody(_: InitProgress) -> None:

@@ -25,7 +25,7 @@ from node.events import (
 from node.post.files import find_metadata
 from node.post.init_engines import InitEngines
 from node.post.init_options import InitOptions
-from node.post.init_run import BlockingRunner, InitProgress, run_init
+from node.post.init_run import BlockingRunner, InitProgress, loop_ns, run_init
 from node.post.label_sharing import RestingLabels
 from node.post.service import ProofWorker, Prover, ServiceOptions
 from node.smesher.post_registry import LocalPostClient, PostRegistry
@@ -33,7 +33,6 @@ from node.types.ids import AtxID, SmesherID
 
 THROTTLED_PERCENT: Final = 50
 """How much of the time labels are made where others want the device too."""
-NS_PER_S: Final = 10**9
 
 log = structlog.get_logger("post")
 
@@ -190,10 +189,7 @@ class SupervisedPost:
         """Return who computes labels, and how much of the time."""
         if not self.space.throttle:
             return self.engines
-        loop = asyncio.get_running_loop()
-        resting = RestingLabels(
-            self.engines.source, THROTTLED_PERCENT, clock=lambda: int(loop.time() * NS_PER_S)
-        )
+        resting = RestingLabels(self.engines.source, THROTTLED_PERCENT, clock=loop_ns)
         return replace(self.engines, source=resting)
 
     def _on_progress(self, progress: InitProgress) -> None:

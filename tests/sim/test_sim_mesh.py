@@ -57,7 +57,7 @@ def test_a_network_with_faults_agrees_and_follows_its_trace(tmp_path: Path) -> N
     assert (tmp_path / "world" / "node1").is_dir()
 
     again = run_cli(["sim", "replay", str(trace), "--json"], tmp_path)
-    assert again.code == 0, again.stderr
+    assert again.code == 0, again.stdout
     told = json.loads(again.stdout)["data"]
     assert told["events"] == data["events"] > 1000
     assert told["layers"] == data["layers"]

@@ -41,7 +41,7 @@ def test_nodes_that_miss_nothing_agree_without_messages_of_hare(tmp_path: Path) 
     assert not any("/h/" in topic for topic in topics)
 
     again = run_cli(["sim", "replay", str(trace), "--json"], tmp_path)
-    assert again.code == 0, again.stderr
+    assert again.code == 0, again.stdout
     assert json.loads(again.stdout)["data"]["layers"] == data["layers"]
 
 
@@ -64,7 +64,7 @@ def test_the_choice_is_told_kept_in_the_trace_and_taken_from_there(
         assert json.loads(file.readline())["plan"]["hare"] == hare
 
     again = run_cli(["sim", "replay", str(trace), "--json"], tmp_path)
-    assert again.code == 0, again.stderr
+    assert again.code == 0, again.stdout
     assert json.loads(again.stdout)["data"]["hare"] == hare
     assert [plan.hare for plan in plans] == [hare, hare]
 
