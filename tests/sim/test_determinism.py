@@ -1,6 +1,7 @@
 """What differs from process to process, the order of sets and the clock, reaches no output."""
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLAN = ("sim", "mesh", "--nodes", "6", "--epochs", "3", "--seed", "4")
+FIRST_LAYER, LAST_LAYER = 8, 12
+"""With blocks."""
 
 RUN = """
 import sys
@@ -49,8 +52,9 @@ def trace(folder: Path, hash_seed: str, program: str) -> bytes:
 @pytest.mark.timeout(300)
 def test_processes_with_other_hashes_and_clocks_do_the_same(tmp_path: Path) -> None:
     first = trace(tmp_path / "1", "1", RUN)
-    lines = gzip.decompress(first).splitlines()
-    assert len(lines) > 1000
-    assert any(b'"layer",11,' in line for line in lines)
+    events = [json.loads(line) for line in gzip.decompress(first).splitlines()][1:]
+    assert len(events) > 1000
+    (held,) = (event[3] for event in events if event[1:3] == ["layer", LAST_LAYER])
+    assert all(applied >= FIRST_LAYER and int(block, 16) for _, applied, block, _ in held)
     assert trace(tmp_path / "2", "2", RUN) == first
     assert trace(tmp_path / "3", "1", HALTING_CLOCKS + RUN) == first

@@ -25,6 +25,7 @@ from node.post.init_plan import (
 )
 from node.post.init_run import InitProgress, InlineRunner, ThreadRunner, create_space, run_init
 from node.post.space_report import read_report
+from node.sim.virtual_time import simulate
 from tests.support.post_labels import HashedLabels, hashed_engines, small_options
 
 
@@ -290,6 +291,20 @@ async def test_work_grows_to_what_fits_a_second(tmp_path: Path) -> None:
     counts = [count for _, count in source.requests]
     # A call takes a tenth of a second of this clock: ten times as much fits, eightfold is allowed.
     assert counts[:4] == [4, 32, 256, 1708]
+
+
+def test_work_follows_the_time_of_the_loop(tmp_path: Path) -> None:
+    class Slow(InlineLabels):
+        async def labels(self, commitment: bytes, start: int, count: int) -> bytes:
+            await asyncio.sleep(0.5 * count)
+            return await super().labels(commitment, start, count)
+
+    source = HashedLabels()
+    engines = replace(hashed_engines(), source=Slow(source))
+    simulate(run_init(tmp_path, small_options(), engines, first_work=16, blocking=InlineRunner()))
+
+    # Two labels a second, whatever the machine's clock says.
+    assert [count for _, count in source.requests][:4] == [16, 2, 2, 2]
 
 
 def test_reports_of_directories_without_metadata(tmp_path: Path) -> None:
